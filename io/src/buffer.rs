@@ -1,0 +1,278 @@
+//! Aligned, pooled, counted memory.
+//!
+//! [`BufMut`] is filled by one owner; [`BufMut::freeze`] turns it into [`Buf`], a counted view that may be sliced, sent
+//! to other cores and held by any number of readers. The last view gives the memory back to the [`Pool`] of the core it
+//! came from, from whichever thread.
+//!
+//! Invariants: `len <= capacity`; memory is aligned to 4096 bytes; a pool's `taken` never exceeds its budget unless the
+//! caller used [`Pool::take_always`]; buffers kept for reuse are part of the budget too, but only up to `KEPT_MAX`.
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::fmt;
+use std::ops::{Deref, Range};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Alignment of every buffer: what O_DIRECT asks for.
+pub const ALIGN: usize = 4096;
+/// Smallest and largest capacity kept for reuse; larger ones go back to the allocator.
+const CLASS_MIN: usize = 4096;
+const CLASS_MAX: usize = 1 << 20;
+const CLASSES: usize = (CLASS_MAX / CLASS_MIN).ilog2() as usize + 1;
+/// Bytes kept for reuse per size class. Raising it grows idle memory by up to `CLASSES` times as much per core.
+const KEPT_MAX: usize = 4 << 20;
+
+struct Memory {
+    start: NonNull<u8>,
+    capacity: usize,
+}
+
+// SAFETY: plain memory with one owner; nothing about it is tied to a thread.
+unsafe impl Send for Memory {}
+// SAFETY: shared access is read-only (`Buf`), exclusive access needs `&mut BufMut`.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    fn layout(capacity: usize) -> Layout {
+        Layout::from_size_align(capacity, ALIGN).expect("capacity fits an allocation")
+    }
+    fn new(capacity: usize) -> Memory {
+        let layout = Memory::layout(capacity);
+        // SAFETY: `capacity` is at least CLASS_MIN, so the layout is not empty.
+        let start = unsafe { alloc(layout) };
+        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
+        Memory { start, capacity }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with the same layout.
+        unsafe { dealloc(self.start.as_ptr(), Memory::layout(self.capacity)) }
+    }
+}
+
+/// A core's buffers. Cheap to clone; clones share the budget.
+#[derive(Clone)]
+pub struct Pool(Arc<PoolShared>);
+
+struct PoolShared {
+    budget: u64,
+    taken: AtomicU64,
+    kept: Mutex<[Vec<Memory>; CLASSES]>,
+}
+
+/// The budget is used up; ask again when something has been given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolFull;
+
+impl Pool {
+    /// `budget`: bytes that may be out at any time.
+    pub fn new(budget: u64) -> Pool {
+        Pool(Arc::new(PoolShared { budget, taken: AtomicU64::new(0), kept: Mutex::new(std::array::from_fn(|_| Vec::new())) }))
+    }
+
+    /// A buffer of at least `capacity` bytes, empty.
+    pub fn take(&self, capacity: usize) -> std::result::Result<BufMut, PoolFull> {
+        let capacity = rounded(capacity);
+        if self.0.taken.load(Ordering::Relaxed) + capacity as u64 > self.0.budget {
+            return Err(PoolFull);
+        }
+        Ok(self.take_always(capacity))
+    }
+
+    /// The same, whatever the budget says: for answers that end a debt.
+    pub fn take_always(&self, capacity: usize) -> BufMut {
+        let capacity = rounded(capacity);
+        self.0.taken.fetch_add(capacity as u64, Ordering::Relaxed);
+        let kept = class(capacity).and_then(|class| self.0.kept.lock().expect("no panic while held")[class].pop());
+        let memory = kept.unwrap_or_else(|| Memory::new(capacity));
+        BufMut { home: Arc::new(Home { memory: Some(memory), pool: self.clone() }), len: 0 }
+    }
+
+    /// Bytes that are out now.
+    pub fn taken(&self) -> u64 {
+        self.0.taken.load(Ordering::Relaxed)
+    }
+    pub fn budget(&self) -> u64 {
+        self.0.budget
+    }
+
+    fn give_back(&self, memory: Memory) {
+        self.0.taken.fetch_sub(memory.capacity as u64, Ordering::Relaxed);
+        if let Some(class) = class(memory.capacity) {
+            let kept = &mut self.0.kept.lock().expect("no panic while held")[class];
+            if (kept.len() + 1) * memory.capacity <= KEPT_MAX {
+                kept.push(memory);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pool({} of {} bytes)", self.taken(), self.budget())
+    }
+}
+
+/// Powers of two up to CLASS_MAX, multiples of ALIGN above.
+fn rounded(capacity: usize) -> usize {
+    if capacity <= CLASS_MAX { capacity.max(CLASS_MIN).next_power_of_two() } else { capacity.next_multiple_of(ALIGN) }
+}
+
+fn class(capacity: usize) -> Option<usize> {
+    (capacity <= CLASS_MAX).then(|| (capacity / CLASS_MIN).ilog2() as usize)
+}
+
+struct Home {
+    memory: Option<Memory>,
+    pool: Pool,
+}
+
+impl Home {
+    fn memory(&self) -> &Memory {
+        self.memory.as_ref().expect("taken only by Drop")
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let memory = self.memory.take().expect("dropped once");
+        self.pool.give_back(memory);
+    }
+}
+
+/// A buffer with one owner: `len` bytes are filled, the rest up to `capacity` is spare.
+pub struct BufMut {
+    home: Arc<Home>,
+    len: usize,
+}
+
+impl BufMut {
+    pub fn capacity(&self) -> usize {
+        self.home.memory().capacity
+    }
+    pub fn spare(&self) -> usize {
+        self.capacity() - self.len
+    }
+    pub fn extend(&mut self, bytes: &[u8]) {
+        assert!(bytes.len() <= self.spare(), "{} bytes into {} spare", bytes.len(), self.spare());
+        // SAFETY: the spare part holds at least `bytes.len()` bytes and `self` is its only owner.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.spare_ptr(), bytes.len()) };
+        self.len += bytes.len();
+    }
+    /// Fills the rest up to `len` with zeros, or forgets what lies beyond it.
+    pub fn resize(&mut self, len: usize) {
+        assert!(len <= self.capacity());
+        if len > self.len {
+            // SAFETY: within the capacity, and `self` is its only owner.
+            unsafe { std::ptr::write_bytes(self.spare_ptr(), 0, len - self.len) };
+        }
+        self.len = len;
+    }
+    pub fn as_mut(&mut self) -> &mut [u8] {
+        // SAFETY: the first `len` bytes are initialised, and `self` is their only owner.
+        unsafe { std::slice::from_raw_parts_mut(self.home.memory().start.as_ptr(), self.len) }
+    }
+    pub fn freeze(self) -> Buf {
+        Buf { range: 0..self.len, home: self.home }
+    }
+    /// Where the spare part begins; whoever fills it says so by [`BufMut::advance`].
+    pub(crate) fn spare_ptr(&mut self) -> *mut u8 {
+        // SAFETY: `len <= capacity`, so the result is within the allocation or one past its end.
+        unsafe { self.home.memory().start.as_ptr().add(self.len) }
+    }
+    /// The kernel has filled the next `filled` bytes.
+    pub(crate) fn advance(&mut self, filled: usize) {
+        assert!(filled <= self.spare());
+        self.len += filled;
+    }
+}
+
+impl Deref for BufMut {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        // SAFETY: the first `len` bytes are initialised.
+        unsafe { std::slice::from_raw_parts(self.home.memory().start.as_ptr(), self.len) }
+    }
+}
+
+impl fmt::Debug for BufMut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BufMut({} of {})", self.len, self.capacity())
+    }
+}
+
+/// A counted, immutable view of a part of a buffer.
+#[derive(Clone)]
+pub struct Buf {
+    home: Arc<Home>,
+    range: Range<usize>,
+}
+
+impl Buf {
+    /// A part of this view; shares the memory.
+    pub fn slice(&self, range: Range<usize>) -> Buf {
+        assert!(range.start <= range.end && range.end <= self.range.len());
+        Buf { home: self.home.clone(), range: self.range.start + range.start..self.range.start + range.end }
+    }
+    /// Memory this view keeps alive: a small slice of a large frame holds the whole frame.
+    pub fn held(&self) -> usize {
+        self.home.memory().capacity
+    }
+    /// The buffer itself, if this is the only view of it.
+    pub fn try_unfreeze(self) -> std::result::Result<BufMut, Buf> {
+        let Buf { mut home, range } = self;
+        if Arc::get_mut(&mut home).is_some() && range.start == 0 { Ok(BufMut { len: range.end, home }) } else { Err(Buf { home, range }) }
+    }
+}
+
+impl Deref for Buf {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        let memory = self.home.memory();
+        // SAFETY: only initialised bytes are within `range`, and nobody writes to a frozen buffer.
+        unsafe { std::slice::from_raw_parts(memory.start.as_ptr().add(self.range.start), self.range.len()) }
+    }
+}
+
+impl fmt::Debug for Buf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Buf({})", self.range.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_returns_to_its_pool_with_the_last_view() {
+        let pool = Pool::new(8192);
+        let mut buf = pool.take(10).unwrap();
+        buf.extend(b"hello");
+        let view = buf.freeze();
+        let part = view.slice(1..3);
+        assert_eq!(&part[..], b"el");
+        assert!(pool.take(4097).is_err());
+        drop(view);
+        assert_eq!(pool.taken(), 4096);
+        drop(part);
+        assert_eq!(pool.taken(), 0);
+    }
+
+    #[test]
+    fn only_a_sole_view_becomes_mutable_again() {
+        let pool = Pool::new(1 << 20);
+        let mut buf = pool.take(10).unwrap();
+        buf.extend(b"abc");
+        let view = buf.freeze();
+        let twin = view.clone();
+        let view = view.try_unfreeze().unwrap_err();
+        drop(twin);
+        let mut buf = view.try_unfreeze().unwrap();
+        buf.extend(b"d");
+        assert_eq!(&buf[..], b"abcd");
+    }
+}

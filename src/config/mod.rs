@@ -1,0 +1,1 @@
+//! every option: name, type, default, unit, doc.

@@ -1,0 +1,1 @@
+//! what one partition's log decides.

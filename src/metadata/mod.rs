@@ -1,0 +1,1 @@
+//! cluster records, the image they build, the controller's decisions.

@@ -1,0 +1,1 @@
+//! leader and followers of one partition.

@@ -1,0 +1,1 @@
+//! listeners and connections.

@@ -1,0 +1,1 @@
+//! one core's partitions.

@@ -1,0 +1,1 @@
+//! frames, messages and record batch headers of the Kafka protocol.
