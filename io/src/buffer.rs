@@ -88,7 +88,7 @@ impl Pool {
         self.0.taken.fetch_add(capacity as u64, Ordering::Relaxed);
         let kept = class(capacity).and_then(|class| self.0.kept.lock().expect("no panic while held")[class].pop());
         let memory = kept.unwrap_or_else(|| Memory::new(capacity));
-        BufMut { home: Arc::new(Home { memory: Some(memory), pool: self.clone() }), len: 0 }
+        BufMut { home: Arc::new(Home { memory: Some(memory), pool: self.clone() }), len: 0, capacity }
     }
 
     /// Bytes that are out now.
@@ -147,11 +147,18 @@ impl Drop for Home {
 pub struct BufMut {
     home: Arc<Home>,
     len: usize,
+    /// At most what the memory holds; less after [`BufMut::limit`].
+    capacity: usize,
 }
 
 impl BufMut {
     pub fn capacity(&self) -> usize {
-        self.home.memory().capacity
+        self.capacity
+    }
+    /// Makes the rest of the memory unusable, so that a receive stops at the end of a frame.
+    pub fn limit(&mut self, capacity: usize) {
+        assert!(self.len <= capacity && capacity <= self.home.memory().capacity);
+        self.capacity = capacity;
     }
     pub fn spare(&self) -> usize {
         self.capacity() - self.len
@@ -224,7 +231,7 @@ impl Buf {
     /// The buffer itself, if this is the only view of it.
     pub fn try_unfreeze(self) -> std::result::Result<BufMut, Buf> {
         let Buf { mut home, range } = self;
-        if Arc::get_mut(&mut home).is_some() && range.start == 0 { Ok(BufMut { len: range.end, home }) } else { Err(Buf { home, range }) }
+        if Arc::get_mut(&mut home).is_some() && range.start == 0 { Ok(BufMut { len: range.end, capacity: home.memory().capacity, home }) } else { Err(Buf { home, range }) }
     }
 }
 
