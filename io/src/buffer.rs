@@ -231,7 +231,11 @@ impl Buf {
     /// The buffer itself, if this is the only view of it.
     pub fn try_unfreeze(self) -> std::result::Result<BufMut, Buf> {
         let Buf { mut home, range } = self;
-        if Arc::get_mut(&mut home).is_some() && range.start == 0 { Ok(BufMut { len: range.end, capacity: home.memory().capacity, home }) } else { Err(Buf { home, range }) }
+        if Arc::get_mut(&mut home).is_some() && range.start == 0 {
+            Ok(BufMut { len: range.end, capacity: home.memory().capacity, home })
+        } else {
+            Err(Buf { home, range })
+        }
     }
 }
 

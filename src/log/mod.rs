@@ -1,1 +1,64 @@
-//! what one partition's log decides.
+//! What one partition's log decides. Pure: bytes and times in, decisions out.
+//!
+//! One [`Log`] per partition, owned by the shard that owns the partition. `shard/partition` is its shell: it owns the
+//! files, moves the bytes, and tells the machine what has completed.
+//!
+//! ```text
+//!  produced batch                                                      what is where
+//!       │                                                              ─────────────
+//!       ▼            Appended { write: Write }                         ┌───────────┐ end            appended, numbered
+//!  Log::append ────────────────────────────▶ shell ──▶ segment file    │  in flight│
+//!       │ refuses: Refused → client            │                       ├───────────┤ written_end    in the file
+//!       │ duplicate: answered, nothing written │  written(upto)        │  dirty    │
+//!       │ rolled: Roll → chores                ▼                       ├───────────┤ recovery_point synced
+//!       │                              Log::written ─▶ Log::flush      │           │
+//!       │                                              flushed(upto)   └───────────┘ log_start      oldest readable
+//!       │
+//!  Log::read(ask) ─▶ Bytes { segment, position, len }  whole batches: send them
+//!                 ─▶ Need { file, position, len }      read these bytes, then Log::read_on(ask, need, bytes) ─▶ …
+//! ```
+//!
+//! Behind the append path, at leisure, the shell asks in its background class:
+//!
+//! | ask | what comes | then |
+//! |---|---|---|
+//! | [`Log::flush`] | segments to sync | [`Log::flushed`] |
+//! | [`Log::index_write`] | bytes for a `.index` or `.timeindex` | [`Log::index_written`] |
+//! | [`Log::snapshot_write`] | a `.snapshot` file | [`Log::snapshot_written`] |
+//! | [`Log::epochs_write`] | a `leader-epoch-checkpoint` | |
+//! | [`Log::retention`] | segments to delete | rename, wait, delete |
+//! | [`Log::expire_producers`] | | |
+//!
+//! None of it is needed for the next append. A log comes to life by [`Log::create`] (an empty directory) or by
+//! [`Recovery`] (whatever a stop or a crash left).
+//!
+//! After a write that failed because the disk is full, the machine is ahead of the files and is thrown away: the shell
+//! runs a [`Recovery`] of that partition (nothing below `written_end` is scanned again but what its snapshot needs), and
+//! serves reads from the old machine until the new one is there.
+
+pub mod batch;
+pub mod config;
+mod machine;
+pub mod names;
+mod read;
+mod recovery;
+mod retention;
+
+pub use config::{CleanupPolicy, CompressionConfig, LogConfig, TimestampType};
+pub use machine::{
+    Appended, Flush, IndexWrite, Log, Origin, ProducerInfo, RecordError, Refused, Roll, Scratch, SegmentInfo, Snapshot, Stored, Write,
+};
+pub use read::{Corrupt, Need, ReadAsk, ReadPlan, Span, TimeAsk, TimeFound, TimePlan};
+pub use recovery::{Checkpoints, FileFound, Recovered, Recovery, Step};
+pub use retention::{Retention, Truncated};
+
+use crate::types::{Instant, Timestamp};
+
+/// Both clocks, read once a turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// For ages and deadlines.
+    pub instant: Instant,
+    /// For what is stored.
+    pub wall: Timestamp,
+}
