@@ -1,0 +1,152 @@
+//! Where settings come from at the start: a file (TOML or Java's `.properties`), the environment, `--set`.
+//!
+//! ```text
+//!   defaults  <  file  <  MILLRACE_LOG_DIRS=…  <  --set log.dirs=…
+//! ```
+//!
+//! Pure: the shell reads the file and hands its text in.
+
+use super::nearest::nearest;
+use super::option::Effect;
+use super::{properties, table, toml, value};
+use std::collections::BTreeMap;
+
+/// What was set, by name, and what a person should know about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    pub values: BTreeMap<String, String>,
+    /// One line each.
+    pub warnings: Vec<String>,
+}
+
+/// Everything that can set an option.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sources<'a> {
+    /// Name and text of the file. A name that ends in `.toml` is TOML, any other is properties.
+    pub file: Option<(&'a str, &'a str)>,
+    /// The environment. Only names that begin with `MILLRACE_` are looked at.
+    pub environment: &'a [(String, String)],
+    /// `key=value`, as given to `--set`.
+    pub sets: &'a [String],
+}
+
+/// Reads all sources. An error is a list of sentences that say what is wrong, where, and what to do about it.
+pub fn load(sources: Sources<'_>) -> Result<Settings, Vec<String>> {
+    let mut found: BTreeMap<String, (String, String)> = BTreeMap::new();
+    let mut problems = Vec::new();
+    let mut warnings = Vec::new();
+    if let Some((name, text)) = sources.file {
+        let pairs = if name.ends_with(".toml") { toml::parse(text) } else { properties::parse(text) };
+        match pairs {
+            Ok(pairs) => {
+                for (key, value) in pairs {
+                    if found.insert(key.clone(), (value, name.to_string())).is_some() {
+                        warnings.push(format!("{name}: {key} is set more than once; the last one counts"));
+                    }
+                }
+            }
+            Err(why) => problems.push(format!("{name}: {why}")),
+        }
+    }
+    for (name, value) in sources.environment {
+        if let Some(suffix) = name.strip_prefix("MILLRACE_") {
+            found.insert(environment_key(suffix), (value.clone(), format!("environment variable {name}")));
+        }
+    }
+    for set in sources.sets {
+        match set.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => {
+                found.insert(key.trim().to_string(), (value.trim().to_string(), "--set".to_string()));
+            }
+            _ => problems.push(format!("--set {set}: give it as key=value, for instance --set log.dirs=/var/lib/millrace")),
+        }
+    }
+    let mut values = BTreeMap::new();
+    for (key, (value, origin)) in found {
+        match judge(&key, &value, &origin) {
+            Judgement::Fine => {}
+            Judgement::Warn(warning) => warnings.push(warning),
+            Judgement::Wrong(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        }
+        values.insert(key, value);
+    }
+    if problems.is_empty() { Ok(Settings { values, warnings }) } else { Err(problems) }
+}
+
+enum Judgement {
+    Fine,
+    Warn(String),
+    Wrong(String),
+}
+
+fn judge(key: &str, value: &str, origin: &str) -> Judgement {
+    let Some(option) = table::broker(listener_option(key).unwrap_or(key)) else {
+        return Judgement::Warn(unknown(key, origin));
+    };
+    if let Err(kafkas) = value::parse(option, value) {
+        return Judgement::Wrong(wrong_value(option.name, key, value, origin, &kafkas));
+    }
+    match option.effect {
+        Effect::None => Judgement::Warn(format!("{origin}: {key} is an option of Kafka that has no effect in Millrace yet")),
+        Effect::Full if key != option.name => {
+            Judgement::Warn(format!("{origin}: {key}: options for one listener have no effect in Millrace yet"))
+        }
+        Effect::Full => Judgement::Fine,
+    }
+}
+
+/// `max.connections` of `listener.name.internal.max.connections`.
+pub fn listener_option(key: &str) -> Option<&str> {
+    let (_, option) = key.strip_prefix("listener.name.")?.split_once('.')?;
+    Some(option)
+}
+
+fn unknown(key: &str, origin: &str) -> String {
+    match table::topic(key).map(|option| option.scope) {
+        Some(super::Scope::Topic(of_broker)) if !of_broker.is_empty() => {
+            return format!("{origin}: {key} is an option of a topic; the broker's default for it is {of_broker}. Ignored");
+        }
+        _ => {}
+    }
+    match nearest(key, table::broker_options().map(|option| option.name)) {
+        Some(name) => format!("{origin}: unknown option {key}; did you mean {name}? Ignored"),
+        None => format!("{origin}: unknown option {key}. Ignored"),
+    }
+}
+
+/// `log.dirs: "x" (in server.toml) … what to do.`
+fn wrong_value(name: &str, key: &str, value: &str, origin: &str, kafkas: &str) -> String {
+    let option = table::broker(name).expect("the caller found it");
+    // Kafka's sentence repeats name and value before the colon.
+    let why = kafkas.rsplit_once(": ").map_or(kafkas, |(_, why)| why);
+    let shown = if option.sensitive() { "(hidden)" } else { value };
+    let mut advice = String::new();
+    let allowed = option.allowed();
+    let unit = option.unit.word();
+    match (allowed.is_empty(), unit.is_empty()) {
+        (false, false) => advice.push_str(&format!("; give {unit}, {allowed}")),
+        (false, true) => advice.push_str(&format!("; give {allowed}")),
+        (true, false) => advice.push_str(&format!("; give a whole number of {unit}")),
+        (true, true) => {}
+    }
+    match option.default {
+        Some(default) if !default.is_empty() => advice.push_str(&format!(", or leave it out for the default, {default}")),
+        _ => advice.push_str(", or leave it out"),
+    }
+    format!("{origin}: {key}={shown}: {}{advice}", lower_first(why))
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_ascii_lowercase().to_string() + chars.as_str()).unwrap_or_default()
+}
+
+/// `MILLRACE_LOG_DIRS` sets `log.dirs`, `MILLRACE_CORES` sets `millrace.cores`, and so does `MILLRACE_MILLRACE_CORES`.
+fn environment_key(suffix: &str) -> String {
+    let key = suffix.to_ascii_lowercase().replace('_', ".");
+    let ours = format!("millrace.{key}");
+    if table::broker(&key).is_none() && table::broker(&ours).is_some() { ours } else { key }
+}
