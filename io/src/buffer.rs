@@ -11,8 +11,8 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Alignment of every buffer: what O_DIRECT asks for.
 pub const ALIGN: usize = 4096;
@@ -61,6 +61,9 @@ struct PoolShared {
     budget: u64,
     taken: AtomicU64,
     kept: Mutex<[Vec<Memory>; CLASSES]>,
+    /// Somebody waits for memory: whoever gives some back says so through `wake`, once.
+    awaited: AtomicBool,
+    wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// The budget is used up; ask again when something has been given back.
@@ -70,13 +73,19 @@ pub struct PoolFull;
 impl Pool {
     /// `budget`: bytes that may be out at any time.
     pub fn new(budget: u64) -> Pool {
-        Pool(Arc::new(PoolShared { budget, taken: AtomicU64::new(0), kept: Mutex::new(std::array::from_fn(|_| Vec::new())) }))
+        Pool(Arc::new(PoolShared {
+            budget,
+            taken: AtomicU64::new(0),
+            kept: Mutex::new(std::array::from_fn(|_| Vec::new())),
+            awaited: AtomicBool::new(false),
+            wake: OnceLock::new(),
+        }))
     }
 
     /// A buffer of at least `capacity` bytes, empty.
     pub fn take(&self, capacity: usize) -> std::result::Result<BufMut, PoolFull> {
         let capacity = rounded(capacity);
-        if self.0.taken.load(Ordering::Relaxed) + capacity as u64 > self.0.budget {
+        if self.0.taken.load(Ordering::SeqCst) + capacity as u64 > self.0.budget {
             return Err(PoolFull);
         }
         Ok(self.take_always(capacity))
@@ -99,8 +108,23 @@ impl Pool {
         self.0.budget
     }
 
+    /// Calls `wake`, from whichever thread it happens on, when memory is given back after [`Pool::await_memory`].
+    pub(crate) fn on_memory(&self, wake: Box<dyn Fn() + Send + Sync>) {
+        assert!(self.0.wake.set(wake).is_ok(), "one waiter per pool");
+    }
+    /// Asks for one wake. What is given back from now on is not missed: look at the pool once more after this.
+    pub(crate) fn await_memory(&self) {
+        self.0.awaited.store(true, Ordering::SeqCst);
+    }
+
     fn give_back(&self, memory: Memory) {
-        self.0.taken.fetch_sub(memory.capacity as u64, Ordering::Relaxed);
+        // Ordered before the look at `awaited`, as `await_memory` is before the waiter's look at `taken`: one of them sees the other.
+        self.0.taken.fetch_sub(memory.capacity as u64, Ordering::SeqCst);
+        if self.0.awaited.load(Ordering::SeqCst) && self.0.awaited.swap(false, Ordering::SeqCst) {
+            if let Some(wake) = self.0.wake.get() {
+                wake();
+            }
+        }
         if let Some(class) = class(memory.capacity) {
             let kept = &mut self.0.kept.lock().expect("no panic while held")[class];
             if (kept.len() + 1) * memory.capacity <= KEPT_MAX {
@@ -178,6 +202,7 @@ impl BufMut {
         }
         self.len = len;
     }
+    #[allow(clippy::should_implement_trait, reason = "a slice, as in `Vec::as_mut_slice`")]
     pub fn as_mut(&mut self) -> &mut [u8] {
         // SAFETY: the first `len` bytes are initialised, and `self` is their only owner.
         unsafe { std::slice::from_raw_parts_mut(self.home.memory().start.as_ptr(), self.len) }

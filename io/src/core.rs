@@ -147,6 +147,13 @@ pub trait Program {
     /// When to be called even if nothing happens.
     fn deadline(&self) -> Option<Instant>;
 
+    /// Whether [`Program::step`] has something to do. A world that hears `false` from both classes goes to sleep with one
+    /// system call; the default is always right and costs one more call before each sleep.
+    fn has_work(&self, class: Class) -> bool {
+        let _ = class;
+        true
+    }
+
     /// One bounded step (some 200 µs) of work of this class; false if there was none.
     fn step(&mut self, core: &mut Core, class: Class) -> bool {
         let _ = (core, class);

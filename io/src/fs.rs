@@ -121,6 +121,13 @@ impl Fs {
 }
 
 impl File {
+    /// The real world's file; a real core has no others.
+    pub(crate) fn real(&self) -> &real::File {
+        match self {
+            File::Real(file) => file,
+            File::Sim(_) => unreachable!("a simulated file on a real core"),
+        }
+    }
     pub fn len(&self) -> Result<u64> {
         dispatch!(self: File, file => file.len())
     }

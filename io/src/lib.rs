@@ -25,6 +25,7 @@
 //! - Blocking file operations ([`Fs`], [`File`]) are for the time before a core serves, and for [`Core::chore`], which
 //!   runs them on a thread of their own.
 
+pub mod blocking;
 pub mod buffer;
 mod core;
 mod fs;
