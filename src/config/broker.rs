@@ -13,7 +13,7 @@
 use super::listener::{self, Listener};
 use super::option::{Opt, Scope};
 use super::table;
-use super::topic::{Overrides, TopicConfig};
+use super::topic::TopicConfig;
 use super::value::{self, Value};
 use crate::types::BrokerId;
 use std::collections::BTreeMap;
@@ -230,7 +230,7 @@ fn resolve(layers: Layers) -> Result<BrokerConfig, Vec<String>> {
         transaction_max_timeout_ms: get.i32("transaction.max.timeout.ms"),
         transaction_topic_num_partitions: get.i32("transaction.state.log.num.partitions"),
         transaction_topic_replication_factor: get.i16("transaction.state.log.replication.factor"),
-        topic: TopicConfig::from_layers(&Overrides::new(), &layers),
+        topic: TopicConfig::from_layers(&layers),
         layers,
     })
 }

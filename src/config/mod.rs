@@ -24,7 +24,7 @@ pub use broker::{BrokerConfig, Layers};
 pub use listener::{Listener, Protocol};
 pub use option::{Effect, Importance, Kind, Opt, Scope, Unit, Valid};
 pub use source::{Settings, Sources, load};
-pub use topic::{CompressedValidation, Compression, Overrides, TimestampType, TopicConfig};
+pub use topic::{Overrides, TopicConfig};
 pub use value::Value;
 
 /// Everything a broker needs at its start: its configuration, and warnings to log. An error is a list of sentences.

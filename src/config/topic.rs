@@ -4,115 +4,118 @@ use super::broker::{BrokerConfig, Layers};
 use super::option::Scope;
 use super::table;
 use super::value::{self, Value};
+use crate::log::{CleanupPolicy, CompressionConfig, LogConfig, TimestampType};
 use std::collections::BTreeMap;
 
 /// What a topic sets itself, by name; everything else comes from the broker.
 pub type Overrides = BTreeMap<String, String>;
 
-/// Every option of a topic as plain values. Unlimited is `None`, not -1.
+/// Every option of a topic that means something to the broker, as plain values. Unlimited is `None`, not -1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicConfig {
-    /// `cleanup.policy` has `delete`.
-    pub delete: bool,
-    /// `cleanup.policy` has `compact`.
-    pub compact: bool,
-    pub compression: Compression,
-    pub compressed_validation: CompressedValidation,
-    pub delete_retention_ms: u64,
-    pub file_delete_delay_ms: u64,
-    pub flush_messages: u64,
-    pub flush_ms: u64,
-    pub index_interval_bytes: u32,
-    pub max_compaction_lag_ms: u64,
-    pub max_message_bytes: u32,
-    pub message_timestamp_after_max_ms: u64,
-    pub message_timestamp_before_max_ms: u64,
-    pub message_timestamp_type: TimestampType,
-    pub min_cleanable_dirty_ratio: f64,
-    pub min_compaction_lag_ms: u64,
+    /// What its partitions' logs look at.
+    pub log: LogConfig,
     pub min_insync_replicas: u32,
-    pub preallocate: bool,
-    pub retention_bytes: Option<u64>,
-    pub retention_ms: Option<u64>,
-    pub segment_bytes: u32,
-    pub segment_index_bytes: u32,
-    pub segment_jitter_ms: u64,
-    pub segment_ms: u64,
     pub unclean_leader_election: bool,
 }
 
-/// What `compression.type` and the levels ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// Stored as it came.
-    Producer,
-    Uncompressed,
-    /// -1 is the codec's own level.
-    Gzip(i32),
-    Snappy,
-    Lz4(i32),
-    Zstd(i32),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CompressedValidation {
-    Check,
-    Trust,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimestampType {
-    CreateTime,
-    LogAppendTime,
-}
-
 impl TopicConfig {
-    /// Overrides that do not parse count as absent: what is stored was checked when it was set, and a newer version
-    /// may have set what this one does not know.
+    /// The broker's defaults with what the topic sets. Overrides that do not parse count as absent: what is stored was
+    /// checked when it was set, and a newer version may have set what this one does not know.
     pub fn resolve(overrides: &Overrides, broker: &BrokerConfig) -> TopicConfig {
-        TopicConfig::from_layers(overrides, &broker.layers)
+        let mut config = broker.topic.clone();
+        let parsed = |name: &str| overrides.get(name).and_then(|text| value::parse(table::topic(name)?, text).ok());
+        for name in overrides.keys() {
+            if let Some(value) = parsed(name) {
+                config.set(name, value);
+            }
+        }
+        // Levels come before the codec in the alphabet; the codec alone, or a level alone, still needs the other.
+        if overrides.keys().any(|name| name.starts_with("compression.")) {
+            config.log.compression = Lookup { overrides, layers: &broker.layers }.compression();
+        }
+        // Only tests set it; it goes before `segment.bytes`.
+        if let Some(value) = parsed("internal.segment.bytes") {
+            config.set("internal.segment.bytes", value);
+        }
+        config
     }
 
-    pub(super) fn from_layers(overrides: &Overrides, layers: &Layers) -> TopicConfig {
-        let get = Lookup { overrides, layers };
-        let policy = get.list("cleanup.policy");
-        TopicConfig {
-            delete: policy.iter().any(|word| word == "delete"),
-            compact: policy.iter().any(|word| word == "compact"),
-            compression: get.compression(),
-            compressed_validation: match get.text("millrace.compressed.validation").as_str() {
-                "trust" => CompressedValidation::Trust,
-                _ => CompressedValidation::Check,
-            },
-            delete_retention_ms: get.at_least_0("delete.retention.ms"),
-            file_delete_delay_ms: get.at_least_0("file.delete.delay.ms"),
-            flush_messages: get.at_least_0("flush.messages"),
-            flush_ms: get.at_least_0("flush.ms"),
-            index_interval_bytes: get.u32("index.interval.bytes"),
-            max_compaction_lag_ms: get.at_least_0("max.compaction.lag.ms"),
-            max_message_bytes: get.u32("max.message.bytes"),
-            message_timestamp_after_max_ms: get.at_least_0("message.timestamp.after.max.ms"),
-            message_timestamp_before_max_ms: get.at_least_0("message.timestamp.before.max.ms"),
-            message_timestamp_type: match get.text("message.timestamp.type").as_str() {
-                "LogAppendTime" => TimestampType::LogAppendTime,
-                _ => TimestampType::CreateTime,
-            },
-            min_cleanable_dirty_ratio: get.double("min.cleanable.dirty.ratio"),
-            min_compaction_lag_ms: get.at_least_0("min.compaction.lag.ms"),
-            min_insync_replicas: get.u32("min.insync.replicas"),
-            preallocate: get.boolean("preallocate"),
-            retention_bytes: u64::try_from(get.number("retention.bytes")).ok(),
-            retention_ms: u64::try_from(get.number("retention.ms")).ok(),
-            segment_bytes: match get.own("internal.segment.bytes") {
-                Some(Value::Number(bytes)) => u32::try_from(bytes).unwrap_or(0).max(1),
-                _ => get.u32("segment.bytes"),
-            },
-            segment_index_bytes: get.u32("segment.index.bytes"),
-            segment_jitter_ms: get.at_least_0("segment.jitter.ms"),
-            segment_ms: get.at_least_0("segment.ms"),
-            unclean_leader_election: get.boolean("unclean.leader.election.enable"),
+    /// What a topic without overrides gets.
+    pub(super) fn from_layers(layers: &Layers) -> TopicConfig {
+        let mut config = TopicConfig { log: LogConfig::default(), min_insync_replicas: 1, unclean_leader_election: false };
+        let get = Lookup { overrides: &Overrides::new(), layers };
+        for option in table::topic_options() {
+            if let Some(value) = get.find(option.name) {
+                config.set(option.name, value);
+            }
+        }
+        config.log.compression = get.compression();
+        let unsigned = |name: &str| match layers.value(name) {
+            Some(Value::Number(number)) => u64::try_from(number).unwrap_or(0),
+            other => unreachable!("{name} is a number with a default, not {other:?}"),
+        };
+        config.log.producer_id_expiration_ms = unsigned("producer.id.expiration.ms");
+        config.log.decompressed_bytes_max = u32::try_from(unsigned("millrace.decompressed.bytes.max")).unwrap_or(u32::MAX);
+        config
+    }
+
+    /// One option. Those that have no effect yet have no field.
+    fn set(&mut self, name: &str, value: Value) {
+        let log = &mut self.log;
+        match (name, value) {
+            ("cleanup.policy", Value::List(words)) => {
+                let has = |policy: &str| words.iter().any(|word| word == policy);
+                log.cleanup_policy = CleanupPolicy { delete: has("delete"), compact: has("compact") };
+            }
+            ("delete.retention.ms", Value::Number(ms)) => log.delete_retention_ms = unsigned(ms),
+            ("file.delete.delay.ms", Value::Number(ms)) => log.file_delete_delay_ms = unsigned(ms),
+            ("flush.messages", Value::Number(records)) => log.flush_messages = unless_forever(records),
+            ("flush.ms", Value::Number(ms)) => log.flush_ms = unless_forever(ms),
+            ("index.interval.bytes", Value::Number(bytes)) => log.index_interval_bytes = unsigned_32(bytes),
+            ("max.compaction.lag.ms", Value::Number(ms)) => log.max_compaction_lag_ms = unsigned(ms),
+            ("max.message.bytes", Value::Number(bytes)) => log.max_message_bytes = unsigned_32(bytes),
+            ("message.timestamp.after.max.ms", Value::Number(ms)) => log.message_timestamp_after_max_ms = unsigned(ms),
+            ("message.timestamp.before.max.ms", Value::Number(ms)) => log.message_timestamp_before_max_ms = unsigned(ms),
+            ("message.timestamp.type", Value::Text(word)) => {
+                log.message_timestamp_type = match word.as_str() {
+                    "LogAppendTime" => TimestampType::LogAppendTime,
+                    _ => TimestampType::CreateTime,
+                };
+            }
+            ("millrace.compressed.validation", Value::Text(word)) => log.compressed_trust = word == "trust",
+            ("min.cleanable.dirty.ratio", Value::Double(ratio)) => log.min_cleanable_dirty_permille = permille(ratio),
+            ("min.compaction.lag.ms", Value::Number(ms)) => log.min_compaction_lag_ms = unsigned(ms),
+            ("min.insync.replicas", Value::Number(replicas)) => self.min_insync_replicas = unsigned_32(replicas),
+            ("preallocate", Value::Boolean(yes)) => log.preallocate = yes,
+            ("retention.bytes", Value::Number(bytes)) => log.retention_bytes = u64::try_from(bytes).ok(),
+            ("retention.ms", Value::Number(ms)) => log.retention_ms = u64::try_from(ms).ok(),
+            ("segment.bytes" | "internal.segment.bytes", Value::Number(bytes)) => log.segment_bytes = unsigned_32(bytes).max(1),
+            ("segment.index.bytes", Value::Number(bytes)) => log.segment_index_bytes = unsigned_32(bytes),
+            ("segment.jitter.ms", Value::Number(ms)) => log.segment_jitter_ms = unsigned(ms),
+            ("segment.ms", Value::Number(ms)) => log.segment_ms = unsigned(ms),
+            ("unclean.leader.election.enable", Value::Boolean(yes)) => self.unclean_leader_election = yes,
+            _ => {}
         }
     }
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+fn unsigned_32(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
+/// Kafka's "never" is the largest number.
+fn unless_forever(number: i64) -> Option<u64> {
+    (number != i64::MAX).then(|| unsigned(number))
+}
+
+/// The table keeps ratios between 0 and 1.
+fn permille(ratio: f64) -> u32 {
+    (0..=1000).find(|permille| f64::from(*permille) >= ratio * 1000.0 - 0.5).unwrap_or(1000)
 }
 
 /// What a topic's option is in the end, as DescribeConfigs tells it. `None` is null.
@@ -169,21 +172,6 @@ impl Lookup<'_> {
         }
     }
 
-    fn at_least_0(&self, name: &str) -> u64 {
-        u64::try_from(self.number(name)).unwrap_or(0)
-    }
-
-    fn u32(&self, name: &str) -> u32 {
-        u32::try_from(self.number(name)).unwrap_or(0)
-    }
-
-    fn double(&self, name: &str) -> f64 {
-        match self.find(name) {
-            Some(Value::Double(number)) => number,
-            other => unreachable!("{name} is a number with a default, not {other:?}"),
-        }
-    }
-
     fn boolean(&self, name: &str) -> bool {
         match self.find(name) {
             Some(Value::Boolean(yes)) => yes,
@@ -198,22 +186,15 @@ impl Lookup<'_> {
         }
     }
 
-    fn list(&self, name: &str) -> Vec<String> {
-        match self.find(name) {
-            Some(Value::List(items)) => items,
-            other => unreachable!("{name} is a list with a default, not {other:?}"),
-        }
-    }
-
-    fn compression(&self) -> Compression {
+    fn compression(&self) -> CompressionConfig {
         let level = |name| i32::try_from(self.number(name)).expect("an INT");
         match self.text("compression.type").as_str() {
-            "uncompressed" => Compression::Uncompressed,
-            "gzip" => Compression::Gzip(level("compression.gzip.level")),
-            "snappy" => Compression::Snappy,
-            "lz4" => Compression::Lz4(level("compression.lz4.level")),
-            "zstd" => Compression::Zstd(level("compression.zstd.level")),
-            _ => Compression::Producer,
+            "uncompressed" => CompressionConfig::Uncompressed,
+            "gzip" => CompressionConfig::Gzip(level("compression.gzip.level")),
+            "snappy" => CompressionConfig::Snappy,
+            "lz4" => CompressionConfig::Lz4(level("compression.lz4.level")),
+            "zstd" => CompressionConfig::Zstd(level("compression.zstd.level")),
+            _ => CompressionConfig::Producer,
         }
     }
 }

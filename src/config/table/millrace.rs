@@ -11,6 +11,9 @@ options! {
     /// is room for it, so this bounds what slow or hostile clients can make a core hold. It must have room for one
     /// request of `socket.request.max.bytes`.
     "millrace.buffer.bytes.per.core" Long "268435456" Bytes AtLeast(1048576) High ReadOnly Full;
+    /// Most that one compressed batch may decompress to when the broker looks inside; a larger one is refused with
+    /// CORRUPT_MESSAGE. Raising it grows the memory that one core may need for a moment.
+    "millrace.decompressed.bytes.max" Int "67108864" Bytes AtLeast(1048576) Medium ReadOnly Full;
     /// Default of a topic's `millrace.compressed.validation`.
     "millrace.compressed.validation" String "check" None OneOf(&["check", "trust"]) Medium ClusterWide Full;
 }
