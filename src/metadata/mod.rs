@@ -1,1 +1,37 @@
-//! cluster records, the image they build, the controller's decisions.
+//! The cluster's metadata: the records of its log, the image they build, and the controller's decisions.
+//!
+//! ```text
+//!  request ──▶ controller: decide on the latest image ──▶ records ──▶ metadata log ──▶ disk
+//!                                                            │                         │ durable
+//!                                                            ▼                         ▼
+//!                                                       latest Image             published Arc<Image>, answers
+//! ```
+//!
+//! Pure. Lives on the control shard; the published image lives on every core.
+
+pub mod image;
+pub mod records;
+pub mod topic_name;
+
+pub use image::{Broker, Image, Partition, Topic};
+pub use records::{Record, ResourceType};
+
+#[cfg(test)]
+pub(crate) mod tests {
+    /// SplitMix64: the same walk everywhere.
+    pub struct Random(pub u64);
+
+    impl Random {
+        pub fn next(&mut self) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.0;
+            z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ z >> 31
+        }
+
+        pub fn below(&mut self, n: u64) -> u64 {
+            self.next() % n
+        }
+    }
+}
