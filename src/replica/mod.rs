@@ -1,1 +1,5 @@
-//! leader and followers of one partition.
+//! The replication of one partition: who holds what, and how far readers may read.
+
+mod leader;
+
+pub use leader::{Effect, Event, Leader};
