@@ -219,3 +219,8 @@ mod tests {
         assert_eq!(Stream::connect_to(port, Duration::from_secs(5)).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     }
 }
+
+/// The whole of a small text file.
+pub fn read_text(path: &std::path::Path) -> Result<String> {
+    std::fs::read_to_string(path)
+}

@@ -28,6 +28,7 @@
 pub mod blocking;
 pub mod buffer;
 mod core;
+pub mod frames;
 mod fs;
 mod time;
 
