@@ -169,11 +169,11 @@ impl World {
         MachineId(self.machines.len() - 1)
     }
 
-    /// Starts the next process of a machine that is down, at once as the next step begins.
+    /// Starts the next process of a machine that is down: its programs are made now and have their first turns soon.
     pub fn start(&mut self, machine: MachineId) {
         assert!(!self.machines[machine.0].up, "{} is up", self.machines[machine.0].spec.name);
-        let process = self.machines[machine.0].process;
-        self.push(0, Item::Start { machine: machine.0, process });
+        self.apply_faults();
+        self.boot(machine.0);
     }
     /// `kill -9`. The page cache stays; file operations under way happen, or not, or in part.
     pub fn crash_process(&mut self, machine: MachineId) {
@@ -332,8 +332,17 @@ impl World {
 
     /// Lets the next thing happen. False if nothing ever will.
     pub fn step(&mut self) -> bool {
-        if self.faults_changed {
-            self.faults_changed = false;
+        self.apply_faults();
+        let Some(Scheduled { at, item, .. }) = self.queue.pop() else { return false };
+        assert!(at >= self.now, "time does not go back");
+        self.now = at;
+        self.steps += 1;
+        self.happen(item);
+        true
+    }
+
+    fn apply_faults(&mut self) {
+        if std::mem::take(&mut self.faults_changed) {
             for machine in &self.machines {
                 disk::lock(&machine.disk).faults = self.faults.disk;
             }
@@ -342,12 +351,6 @@ impl World {
                 self.push(TICK_NS, Item::Tick);
             }
         }
-        let Some(Scheduled { at, item, .. }) = self.queue.pop() else { return false };
-        assert!(at >= self.now, "time does not go back");
-        self.now = at;
-        self.steps += 1;
-        self.happen(item);
-        true
     }
 
     /// Runs until `condition` holds, checked after each step. False if it does not within `limit`, or nothing happens any more.
