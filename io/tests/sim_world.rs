@@ -45,8 +45,16 @@ fn a_process_ends_when_all_of_its_cores_have_stopped() {
         Spec::new("m", 3, ip(1)),
         Box::new(|_| {
             script(|core, events| {
-                if events.iter().any(|e| matches!(e, Event::Signal(Signal::Terminate))) {
-                    core.stop();
+                for event in events.drain(..) {
+                    match event {
+                        Event::Signal(Signal::Terminate) => {
+                            assert_eq!(core.id(), CoreId(0));
+                            // Whatever was asked of the clerk is done before the process ends.
+                            core.chore(Token(1), Box::new(|fs| Box::new(fs.write_atomic(Path::new("/clean"), b"1").is_ok())));
+                            (0..core.cores()).for_each(|to| core.tell(CoreId(to), Box::new(())));
+                        }
+                        _ => core.stop(),
+                    }
                 }
             })
         }),
@@ -58,6 +66,12 @@ fn a_process_ends_when_all_of_its_cores_have_stopped() {
     world.run_for(secs(1));
     assert!(!world.is_up(machine));
     assert_eq!(world.deaths(machine)[0].cause, Cause::Stopped);
+    assert!(world.fs(machine).exists(Path::new("/clean")));
+    world.start(machine);
+    world.run_for(secs(1));
+    world.terminate(machine);
+    world.terminate(machine);
+    assert_eq!(world.deaths(machine)[1].cause, Cause::Crash(Crash::Process), "a second signal ends it at once");
 }
 
 #[test]

@@ -65,6 +65,9 @@ impl Ports {
     pub fn unlisten(&mut self, id: ListenerId) {
         self.listeners.remove(&id);
     }
+    pub fn unlisten_all(&mut self, of: CoreId) {
+        self.listeners.retain(|_, (core, _)| *core != of);
+    }
     pub fn clear(&mut self) {
         self.listeners.clear();
     }

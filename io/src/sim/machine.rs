@@ -180,5 +180,7 @@ pub struct Machine {
     pub in_flight: BTreeMap<u64, InFlight>,
     pub chores: VecDeque<(usize, Token, Work)>,
     pub chore_due: bool,
+    /// Core 0 was told to stop; the next signal ends the process.
+    pub signalled: bool,
     pub deaths: Vec<Death>,
 }

@@ -24,12 +24,13 @@ use super::machine::CoreRef;
 use super::rng::Rng;
 use super::volume::errno;
 use super::world::{Item, World};
-use crate::{BufMut, Event, ListenerId, Piece, Result, SocketId, Token};
+use crate::{BufMut, Event, ListenerId, Piece, PoolFull, Result, SocketId, Token};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
-/// A receive takes no more than this at once.
-const RECEIVE_BYTES_MAX: usize = 65_536;
+/// Size of the buffer of a receive; what is small comes in one that fits. As in the real world.
+const RECEIVE_BYTES_MAX: usize = 16 << 10;
+const COPY_MAX: usize = 2048;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnId {
@@ -161,6 +162,10 @@ impl SocketTable {
         let (generation, entry) = self.slots.get(usize::try_from(socket.slot).expect("32 bits"))?;
         entry.filter(|_| *generation == socket.generation)
     }
+    pub fn all(&self) -> Vec<SocketId> {
+        let open = (0..).zip(&self.slots).filter(|(_, (_, entry))| entry.is_some());
+        open.map(|(slot, (generation, _))| SocketId { slot, generation: *generation }).collect()
+    }
     fn remove(&mut self, socket: SocketId) {
         let entry = &mut self.slots[usize::try_from(socket.slot).expect("32 bits")];
         *entry = (entry.0.wrapping_add(1), None);
@@ -265,9 +270,6 @@ impl World {
         let (listener, core) = listening[self.rng.index(listening.len())];
         let process = self.machines[to].process;
         let server = CoreRef { machine: to, core: usize::from(core.0), process };
-        if self.machines[to].cores[server.core].stopped {
-            return refused(self, libc::ECONNREFUSED);
-        }
         let delay = if from.machine == to { self.rng.skewed(3_000, 30_000) } else { self.rng.skewed(10_000, 1_000_000) };
         let windows = [window(&mut self.rng), window(&mut self.rng)];
         let id = self.net.insert(|serial| Conn {
@@ -510,7 +512,15 @@ impl World {
                     Receive::Into(buf) => buf,
                     Receive::Pool => {
                         let pool = self.machines[at.machine].cores[at.core].handle.as_mut().expect("not in a turn").pool();
-                        pool.take(len).unwrap_or_else(|_| pool.take_always(len))
+                        match pool.take(if len <= COPY_MAX { len } else { RECEIVE_BYTES_MAX }) {
+                            Ok(buf) => buf,
+                            Err(PoolFull) => {
+                                // It waits for memory; its peer is slowed down.
+                                end.receive = Some(Receive::Pool);
+                                let delay = self.rng.skewed(100_000, 5_000_000);
+                                return self.push(delay, Item::Receive { conn: id, side });
+                            }
+                        }
                     }
                 };
                 let (front, back) = pipe.bytes.as_slices();

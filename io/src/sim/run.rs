@@ -59,6 +59,7 @@ impl World {
         m.in_flight.clear();
         m.chores.clear();
         m.chore_due = false;
+        m.signalled = false;
         let process = m.process;
         let caller = Caller::Process(process);
         {
@@ -216,11 +217,9 @@ impl World {
                 program.turn(&mut handle, &mut events);
                 assert!(events.is_empty(), "a turn drains its events");
             }
-            let mut more = turns && !steps;
-            if steps {
-                for class in order {
-                    more |= program.step(&mut handle, class);
-                }
+            let mut more = false;
+            for class in order {
+                more |= program.has_work(class) && (!steps || program.step(&mut handle, class));
             }
             (program.deadline(), more)
         });
@@ -302,10 +301,20 @@ impl World {
             handle.sim().asks = asks;
         }
         if stopped {
-            machine.cores[at.core].stopped = true;
-            if machine.cores.iter().all(|core| core.stopped) {
-                self.die(at.machine, Cause::Stopped);
+            core::lock(&machine.ports).unlisten_all(CoreId(u16::try_from(at.core).expect("a core")));
+            for socket in self.machines[at.machine].cores[at.core].sockets.all() {
+                self.ask_close(at, socket);
             }
+            self.machines[at.machine].cores[at.core].stopped = true;
+            self.end_if_stopped(at.machine);
+        }
+    }
+
+    /// A process ends when all of its cores have stopped and its clerk has done what was asked for.
+    fn end_if_stopped(&mut self, machine: usize) {
+        let m = &self.machines[machine];
+        if m.chores.is_empty() && m.cores.iter().all(|core| core.stopped) {
+            self.die(machine, Cause::Stopped);
         }
     }
 
@@ -383,7 +392,10 @@ impl World {
         let at = CoreRef { machine, core, process };
         self.note(at, "chore", token.0, elapsed);
         match outcome {
-            Ok(output) => self.chore_done(at, elapsed, token, output),
+            Ok(output) => {
+                self.chore_done(at, elapsed, token, output);
+                self.end_if_stopped(machine);
+            }
             Err(cause) => self.die(machine, cause),
         }
     }

@@ -163,6 +163,7 @@ impl World {
             in_flight: BTreeMap::new(),
             chores: VecDeque::new(),
             chore_due: false,
+            signalled: false,
             deaths: Vec::new(),
             spec,
         });
@@ -183,13 +184,14 @@ impl World {
     pub fn power_cut(&mut self, machine: MachineId) {
         self.die(machine.0, Cause::Crash(Crash::Power));
     }
-    /// SIGTERM.
+    /// SIGTERM: core 0 hears of it. A second one ends the process.
     pub fn terminate(&mut self, machine: MachineId) {
-        let m = &self.machines[machine.0];
-        let (process, cores) = (m.process, m.cores.len());
-        for core in 0..cores {
-            self.push(0, Item::Inbox(CoreRef { machine: machine.0, core, process }, Event::Signal(Signal::Terminate)));
+        let m = &mut self.machines[machine.0];
+        if std::mem::replace(&mut m.signalled, true) {
+            return self.crash_process(machine);
         }
+        let at = CoreRef { machine: machine.0, core: 0, process: m.process };
+        self.push(0, Item::Inbox(at, Event::Signal(Signal::Terminate)));
     }
     /// The process, or the power, goes at the `nth` (from 1) blocking file operation from now on, a chore's or another.
     pub fn crash_at_op(&mut self, machine: MachineId, nth: u64, crash: Crash) {
