@@ -101,6 +101,17 @@ impl BrokerConfig {
         }
     }
 
+    /// The same broker if these were altered, or why that cannot be.
+    pub fn try_dynamic(&self, cluster: &BTreeMap<String, String>, own: &BTreeMap<String, String>) -> Result<BrokerConfig, Vec<String>> {
+        let mut problems = Vec::new();
+        let layers = Layers {
+            fixed: self.layers.fixed.clone(),
+            cluster: usable(cluster, "all brokers", &mut problems),
+            own: usable(own, "this broker", &mut problems),
+        };
+        if problems.is_empty() { resolve(layers) } else { Err(problems) }
+    }
+
     /// What an option of the broker is in the end; `None` is null, and an unknown name.
     pub fn value(&self, name: &str) -> Option<Value> {
         self.layers.value(name)

@@ -9,7 +9,9 @@
 //!
 //! Pure: the shell reads files and the environment and hands them in as text.
 
+pub mod alter;
 pub mod broker;
+pub mod describe;
 pub mod listener;
 mod nearest;
 pub mod option;
@@ -20,7 +22,9 @@ mod toml;
 pub mod topic;
 pub mod value;
 
+pub use alter::{Alteration, Operation};
 pub use broker::{BrokerConfig, Layers};
+pub use describe::{Entry, Keys, Source, Synonym};
 pub use listener::{Listener, Protocol};
 pub use option::{Effect, Importance, Kind, Opt, Scope, Unit, Valid};
 pub use source::{Settings, Sources, load};
