@@ -9,10 +9,26 @@
 //!
 //! Pure. Lives on the control shard; the published image lives on every core.
 
+mod assignment;
+mod brokers;
+mod configs;
+mod controller;
+mod create_partitions;
+mod create_topics;
+mod delete_topics;
 pub mod image;
+mod placement;
 pub mod records;
 pub mod topic_name;
 
+pub use brokers::{
+    FEATURES, METADATA_VERSION, PRODUCER_ID_BLOCK, Registration, allocate_producer_ids, directory_assigned, log_dirs_changed, start,
+};
+pub use configs::{Change, How, alter_configs, describe_configs, list_config_resources};
+pub use controller::{Context, Decision, PARTITIONS_PER_REQUEST_MAX};
+pub use create_partitions::{MorePartitions, create_partitions};
+pub use create_topics::{CreatedTopic, NewTopic, auto_created, create_topics};
+pub use delete_topics::{DeletedTopic, OldTopic, delete_topics};
 pub use image::{Broker, Image, Partition, Topic};
 pub use records::{Record, ResourceType};
 
