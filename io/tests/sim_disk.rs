@@ -573,3 +573,131 @@ fn no_power_cut_invents_bytes() {
         world.check();
     }
 }
+
+/// What a power cut may leave of a file that is written, synced and truncated with operations under way.
+#[derive(Default)]
+struct Allowed {
+    /// Per byte: every value since the last one that is certain, and when it was written for sure.
+    bytes: Vec<Vec<(u8, Option<u64>)>>,
+    /// Every size since the last certain one, likewise.
+    sizes: Vec<(usize, Option<u64>)>,
+    clock: u64,
+    writing: Vec<(u64, usize, usize)>,
+    syncing: Vec<(u64, u64)>,
+    next: u64,
+}
+
+impl Allowed {
+    fn asks_write(&mut self, start: usize, end: usize, value: u8) -> u64 {
+        while self.bytes.len() < end {
+            self.bytes.push(vec![(0, Some(0))]);
+        }
+        self.bytes[start..end].iter_mut().for_each(|versions| versions.push((value, None)));
+        let size = self.sizes.last().unwrap().0.max(end);
+        self.sizes.push((size, None));
+        self.next += 1;
+        self.writing.push((self.next, start, end));
+        self.next
+    }
+    fn wrote(&mut self, id: u64) {
+        self.clock += 1;
+        let at = self.writing.iter().position(|w| w.0 == id).unwrap();
+        let (_, start, end) = self.writing.swap_remove(at);
+        for versions in &mut self.bytes[start..end] {
+            versions.iter_mut().filter(|v| v.1.is_none()).for_each(|v| v.1 = Some(self.clock));
+        }
+        // A size is certain when it was reached by a write that is over, and no write is under way.
+        if self.writing.is_empty() {
+            self.sizes.iter_mut().filter(|s| s.1.is_none()).for_each(|s| s.1 = Some(self.clock));
+        }
+    }
+    fn truncated(&mut self, len: usize) {
+        self.clock += 1;
+        self.bytes.iter_mut().skip(len).for_each(|versions| versions.push((0, Some(self.clock))));
+        self.sizes.push((len, Some(self.clock)));
+    }
+    fn asks_sync(&mut self) -> u64 {
+        self.next += 1;
+        self.syncing.push((self.next, self.clock));
+        self.next
+    }
+    fn synced(&mut self, id: u64) {
+        let at = self.syncing.iter().position(|s| s.0 == id).unwrap();
+        let (_, asked) = self.syncing.swap_remove(at);
+        let certain = |written: Option<u64>| written.is_some_and(|written| written <= asked);
+        for versions in &mut self.bytes {
+            let last = versions.iter().rposition(|v| certain(v.1)).unwrap_or(0);
+            versions.drain(..last);
+        }
+        let last = self.sizes.iter().rposition(|s| certain(s.1)).unwrap_or(0);
+        self.sizes.drain(..last);
+    }
+}
+
+#[test]
+fn queued_operations_keep_what_their_syncs_promise() {
+    use std::cell::{Cell, RefCell};
+    use std::rc::Rc;
+    for seed in 0..400 {
+        let allowed = Rc::new(RefCell::new(Allowed { sizes: vec![(0, Some(0))], ..Allowed::default() }));
+        let shared = allowed.clone();
+        let mut world = World::new(seed, Faults::NONE);
+        let machine = world.machine(
+            spec(1),
+            Box::new(move |birth| {
+                let file = create(&birth.fs, "/a");
+                let other = create(&birth.fs, "/b");
+                birth.fs.sync_dir(Path::new("/")).unwrap();
+                let shared = shared.clone();
+                let due = Rc::new(Cell::new(None));
+                let mut value = 0_u8;
+                script_with_deadline(due.clone(), move |core, events| {
+                    let mut allowed = shared.borrow_mut();
+                    for event in events.drain(..) {
+                        match event {
+                            Event::File { token, result: Ok(Done::Written) } => allowed.wrote(token.0),
+                            Event::File { token, result: Ok(Done::Synced) } => allowed.synced(token.0),
+                            other => panic!("{other:?}"),
+                        }
+                    }
+                    match core.random() % 8 {
+                        0 | 1 => core.sync(&file, Token(allowed.asks_sync())),
+                        2 if allowed.writing.is_empty() => {
+                            let len = usize::try_from(core.random() % 20_000).unwrap();
+                            let len = len.min(allowed.sizes.last().unwrap().0);
+                            file.truncate(len as u64).unwrap();
+                            allowed.truncated(len);
+                        }
+                        // Makes changes of names and sizes durable, by its own.
+                        3 => other.write_at(0, b"x").and_then(|()| other.truncate(0)).and_then(|()| other.sync()).unwrap(),
+                        4 => core.fs().sync_dir(Path::new("/")).unwrap(),
+                        _ => {
+                            let start = usize::try_from(core.random() % 16_000).unwrap();
+                            let end = start + usize::try_from(1 + core.random() % 6_000).unwrap();
+                            if allowed.writing.iter().all(|(_, s, e)| end <= *s || *e <= start) {
+                                value = value.wrapping_add(1).max(1);
+                                let bytes = buf(core, &vec![value; end - start]);
+                                core.write(&file, start as u64, vec![bytes], Token(allowed.asks_write(start, end, value)));
+                            }
+                        }
+                    }
+                    due.set(Some(core.now() + std::time::Duration::from_micros(core.random() % 400)));
+                })
+            }),
+        );
+        world.start(machine);
+        let mut rng = Rng::new(seed);
+        world.run_for(std::time::Duration::from_micros(rng.skewed(500, 200_000)));
+        assert!(world.is_up(machine));
+        world.power_cut(machine);
+        world.check();
+        let found = content(&world.fs(machine), "/a");
+        let allowed = allowed.borrow();
+        let (low, high) = (allowed.sizes.iter().min().unwrap().0, allowed.sizes.iter().max().unwrap().0);
+        assert!((low..=high).contains(&found.len()), "seed {seed}: {} in {low}..={high}", found.len());
+        for (i, byte) in found.iter().enumerate() {
+            let versions = &allowed.bytes[i];
+            assert!(versions.iter().any(|v| v.0 == *byte), "seed {seed}, byte {i}: {byte} is none of {versions:?}");
+        }
+    }
+}

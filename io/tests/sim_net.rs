@@ -551,3 +551,38 @@ fn drawn_resets_losses_and_cuts_occur() {
     let cuts = broken(net(NetFaults { cut_ppm: 50_000, cut_ms_max: 5_000, ..NetFaults::default() }));
     assert!(cuts.1 < perfect.1 * 9 / 10, "{cuts:?} where {perfect:?} were possible");
 }
+
+#[test]
+fn a_receive_waits_while_the_pool_is_full() {
+    for seed in 0..10 {
+        let mut world = World::new(seed, Faults::NONE);
+        let (ears, mouth) = (Puppet::default(), Puppet::default());
+        let (e, m) = (ears.clone(), mouth.clone());
+        let server = world.machine(spec(1).pool_bytes(64 << 10), Box::new(move |_| e.program()));
+        let client = world.machine(spec(2), Box::new(move |_| m.program()));
+        world.start(server);
+        world.start(client);
+        let held = Rc::new(RefCell::new(None));
+        let hold = held.clone();
+        ears.order(move |core| {
+            core.listen(at(1)).unwrap();
+            *hold.borrow_mut() = Some(core.pool().take(64 << 10).unwrap());
+        });
+        world.run_for(secs(1));
+        mouth.order(|core| core.connect(at(1), Token(1)));
+        world.run_for(secs(1));
+        let [Event::Accepted { socket: theirs, .. }] = ears.heard.take()[..] else { panic!("nobody") };
+        let [Event::Connected { result: Ok(ours), .. }] = mouth.heard.take()[..] else { panic!("nobody") };
+        ears.order(move |core| core.recv(theirs));
+        mouth.order(move |core| {
+            let bytes = buf(core, b"hello");
+            core.send(ours, vec![Piece::Mem(bytes)]);
+        });
+        world.run_for(secs(1));
+        assert_eq!(ears.heard.len(), 0, "seed {seed}");
+        held.take();
+        world.run_for(secs(1));
+        let heard = ears.heard.take();
+        assert!(matches!(&heard[..], [Event::Received { result: Ok(Some(bytes)), .. }] if b"hello".starts_with(bytes)), "{heard:?}");
+    }
+}

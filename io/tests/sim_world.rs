@@ -186,7 +186,7 @@ fn deadlines_are_met_and_never_early() {
         let deadline = Rc::new(Cell::new(None));
         let turns = Rc::new(RefCell::new(Vec::new()));
         let (due, log) = (deadline.clone(), turns.clone());
-        let mut world = World::new(seed, Faults { clock: ClockFaults { jump_ppm: 500_000 }, ..Faults::NONE });
+        let mut world = World::new(seed, Faults { clock: ClockFaults { jump_ppm: 500_000, pause_ppm: 0 }, ..Faults::NONE });
         let machine = world.machine(
             spec(1),
             Box::new(move |_| {
@@ -214,6 +214,31 @@ fn deadlines_are_met_and_never_early() {
         let rate = last.since(first).as_nanos() as f64 / 5e9;
         assert!((0.95..1.0001).contains(&rate), "{rate}");
     }
+}
+
+#[test]
+fn a_core_that_was_not_run_misses_its_deadlines() {
+    let worst = |pause_ppm| {
+        let late = Rc::new(Cell::new(Duration::ZERO));
+        let (due, log) = (Rc::new(Cell::new(None::<Instant>)), late.clone());
+        let mut world = World::new(1, Faults { clock: ClockFaults { jump_ppm: 0, pause_ppm }, ..Faults::NONE });
+        let machine = world.machine(
+            spec(1),
+            Box::new(move |_| {
+                let (due, log) = (due.clone(), log.clone());
+                script_with_deadline(due.clone(), move |core, _| {
+                    let by = due.get().map_or(Duration::ZERO, |due| core.now().since(due));
+                    log.set(log.get().max(by));
+                    due.set(Some(core.now() + Duration::from_millis(1)));
+                })
+            }),
+        );
+        world.start(machine);
+        world.run_for(secs(5));
+        late.get()
+    };
+    assert!(worst(0) < Duration::from_micros(100));
+    assert!((Duration::from_millis(10)..Duration::from_secs(1)).contains(&worst(20_000)));
 }
 
 #[test]

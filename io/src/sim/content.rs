@@ -104,6 +104,8 @@ pub struct Content {
     /// Counts snapshots, so that an older one never overwrites what a newer one made durable.
     taken: u64,
     hardened: u64,
+    /// Cuts made while snapshots were under way: how many had been taken, and to which length.
+    cuts: Vec<(u64, u64)>,
     /// Highest byte written since the machine started; about there the page cache is warm.
     written_end: u64,
 }
@@ -170,6 +172,9 @@ impl Content {
     pub fn truncate(&mut self, len: u64) {
         if len < self.live.size {
             self.cut = Some(self.cut.map_or(len, |cut| cut.min(len)));
+            if self.taken > self.hardened {
+                self.cuts.push((self.taken, len));
+            }
             self.dirty.split_off(&len.div_ceil(PAGE));
             self.lost.split_off(&len.div_ceil(PAGE));
         }
@@ -234,6 +239,12 @@ impl Content {
                 copy_sectors(self.durable.page_mut(index), &page, mask);
             }
         }
+        // What was cut off since the snapshot does not come back with it.
+        let cut = self.cuts.iter().filter(|(taken, _)| *taken >= snapshot.taken).map(|(_, len)| *len).min();
+        if let Some(cut) = cut.filter(|cut| *cut < self.durable.size) {
+            self.durable.truncate(cut);
+        }
+        self.cuts.retain(|(taken, _)| *taken > snapshot.taken);
     }
 
     /// A truncation to `len` has become durable; `left` says which others have not.
@@ -331,6 +342,8 @@ impl Content {
         self.dirty.clear();
         self.lost.clear();
         self.cut = None;
+        self.cuts.clear();
+        self.hardened = self.taken;
         self.count();
         self.written_end = 0;
     }

@@ -55,6 +55,8 @@ pub struct NetFaults {
 pub struct ClockFaults {
     /// Ticks (ten a second) in which the wall clock of a machine jumps, forward or back, by up to an hour.
     pub jump_ppm: u32,
+    /// Turns after which their core stands still for 1 ms to 1 s: a virtual machine that was not run. Deadlines pass meanwhile.
+    pub pause_ppm: u32,
 }
 
 /// Crashes that nobody asked for; they hit machines that restart by themselves ([`crate::sim::Spec::restart`]).
@@ -75,7 +77,7 @@ impl Faults {
     pub const NONE: Faults = Faults {
         disk: DiskFaults { read_eio_ppm: 0, write_eio_ppm: 0, sync_eio_ppm: 0, names_eio_ppm: 0, stall_ppm: 0, nameless_sync_ppm: 0 },
         net: NetFaults { reset_ppm: 0, loss_ppm: 0, refuse_ppm: 0, cut_ppm: 0, cut_ms_max: 0 },
-        clock: ClockFaults { jump_ppm: 0 },
+        clock: ClockFaults { jump_ppm: 0, pause_ppm: 0 },
         crash: CrashFaults { process_ppm: 0, power_ppm: 0, chore_ppm: 0, start_ppm: 0 },
     };
 
@@ -90,7 +92,7 @@ impl Faults {
             nameless_sync_ppm: 300_000,
         },
         net: NetFaults { reset_ppm: 2_000, loss_ppm: 5_000, refuse_ppm: 50_000, cut_ppm: 10_000, cut_ms_max: 10_000 },
-        clock: ClockFaults { jump_ppm: 20_000 },
+        clock: ClockFaults { jump_ppm: 20_000, pause_ppm: 200 },
         crash: CrashFaults { process_ppm: 5_000, power_ppm: 5_000, chore_ppm: 5_000, start_ppm: 50_000 },
     };
 
@@ -120,7 +122,7 @@ impl Faults {
                 cut_ppm: rate(all.net.cut_ppm),
                 cut_ms_max: all.net.cut_ms_max,
             },
-            clock: ClockFaults { jump_ppm: rate(all.clock.jump_ppm) },
+            clock: ClockFaults { jump_ppm: rate(all.clock.jump_ppm), pause_ppm: rate(all.clock.pause_ppm) },
             crash: CrashFaults {
                 process_ppm: rate(all.crash.process_ppm),
                 power_ppm: rate(all.crash.power_ppm),

@@ -61,11 +61,13 @@ struct End {
     /// A send is outstanding; what went wrong while its pieces were read.
     send: Option<Option<i32>>,
     sent_due: bool,
+    /// A receive found the pool full and will look again.
+    starved: bool,
 }
 
 impl End {
     fn new(at: CoreRef, state: State) -> End {
-        End { at, state, socket: None, receive: None, send: None, sent_due: false }
+        End { at, state, socket: None, receive: None, send: None, sent_due: false, starved: false }
     }
 }
 
@@ -489,6 +491,14 @@ impl World {
         self.push(delay, Item::Receive { conn: id, side });
     }
 
+    /// A receive that found no memory looks again.
+    pub(super) fn hungry(&mut self, id: ConnId, side: Side) {
+        if let Some(conn) = self.net.get(id) {
+            conn.ends[side].starved = false;
+            self.receive(id, side);
+        }
+    }
+
     /// Answers an outstanding receive if there is something to answer.
     pub(super) fn receive(&mut self, id: ConnId, side: Side) {
         let Some(conn) = self.net.get(id) else { return };
@@ -517,8 +527,11 @@ impl World {
                             Err(PoolFull) => {
                                 // It waits for memory; its peer is slowed down.
                                 end.receive = Some(Receive::Pool);
+                                if std::mem::replace(&mut end.starved, true) {
+                                    return;
+                                }
                                 let delay = self.rng.skewed(100_000, 5_000_000);
-                                return self.push(delay, Item::Receive { conn: id, side });
+                                return self.push(delay, Item::Hungry { conn: id, side });
                             }
                         }
                     }

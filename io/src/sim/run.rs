@@ -234,7 +234,9 @@ impl World {
         };
 
         let machine = &mut self.machines[at.machine];
-        let cost = elapsed + machine.rng.skewed(1_000, 30_000) + 200 * count;
+        let pause = machine.rng.chance(self.faults.clock.pause_ppm);
+        let pause = if pause { machine.rng.skewed(1_000_000, 1_000_000_000) } else { 0 };
+        let cost = elapsed + machine.rng.skewed(1_000, 30_000) + 200 * count + pause;
         let core = &mut machine.cores[at.core];
         core.busy_until = self.now + cost;
         core.deadline = deadline;

@@ -50,6 +50,11 @@ pub enum Item {
         conn: ConnId,
         side: Side,
     },
+    /// A receive that found the pool full looks again.
+    Hungry {
+        conn: ConnId,
+        side: Side,
+    },
     Sent {
         conn: ConnId,
         side: Side,
@@ -395,6 +400,7 @@ impl World {
             Item::Attempt(attempt) => self.attempt(attempt),
             Item::Packet { conn, side, packet, era } => self.packet(conn, side, packet, era),
             Item::Receive { conn, side } => self.receive(conn, side),
+            Item::Hungry { conn, side } => self.hungry(conn, side),
             Item::Sent { conn, side } => self.sent(conn, side),
             Item::GiveUp { conn, side, wait } => self.give_up(conn, side, wait),
             Item::Start { machine, process } => {
