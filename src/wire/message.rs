@@ -26,7 +26,7 @@ use std::fmt::Debug;
 use std::ops::RangeInclusive;
 
 /// A request or a response, in all versions that Kafka 4.3 has of it.
-pub trait Message: Sized + Default + Clone + Debug + PartialEq {
+pub trait Message: Sized + Default + Clone + Debug + PartialEq + 'static {
     /// API key. A response has the key of its request.
     const KEY: i16;
     /// Kafka's name: `MetadataRequest`.
