@@ -16,9 +16,12 @@ mod controller;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
+pub mod framing;
 pub mod image;
 mod placement;
+mod quorum;
 pub mod records;
+pub mod snapshot;
 pub mod topic_name;
 
 pub use brokers::{
@@ -30,6 +33,7 @@ pub use create_partitions::{MorePartitions, create_partitions};
 pub use create_topics::{CreatedTopic, NewTopic, auto_created, create_topics};
 pub use delete_topics::{DeletedTopic, OldTopic, delete_topics};
 pub use image::{Broker, Image, Partition, Topic};
+pub use quorum::{DIRECTORY, Quorum, Recovered, Recovery, Snapshot, Write};
 pub use records::{Record, ResourceType};
 
 #[cfg(test)]
