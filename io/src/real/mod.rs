@@ -306,12 +306,15 @@ fn drive(core: &mut crate::Core, program: &mut dyn Program) -> Result<()> {
     // Due at once: the first turn has no events.
     let mut deadline = Some(Instant(0));
     let mut turns = 0;
+    let mut began = Instant(0);
     loop {
         let real = core.real();
         real.clock = Clock::read();
-        let began = real.clock.now;
+        if turns == 0 {
+            began = real.clock.now;
+        }
         real.gather(&mut events);
-        if !events.is_empty() || deadline.is_some_and(|deadline| deadline <= began) {
+        if !events.is_empty() || deadline.is_some_and(|deadline| deadline <= real.clock.now) {
             program.turn(core, &mut events);
             events.clear();
             deadline = program.deadline();
