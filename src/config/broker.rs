@@ -386,3 +386,136 @@ impl Reader<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    }
+
+    #[test]
+    fn a_broker_starts_with_no_configuration_at_all() {
+        let config = BrokerConfig::new(BTreeMap::new()).unwrap();
+        let addresses: Vec<String> = config.listeners.iter().flat_map(|l| &l.addresses).map(|a| a.to_string()).collect();
+        assert_eq!(addresses, ["127.0.0.1:9092", "[::1]:9092"]);
+        assert_eq!((config.node_id, config.log_dirs.as_slice()), (BrokerId(0), &["./data".to_string()][..]));
+        assert_eq!(config.metadata_log_dir, "./data");
+        assert_eq!((config.num_partitions, config.default_replication_factor, config.auto_create_topics), (1, 1, true));
+        assert_eq!(config.topic.log, crate::log::LogConfig::default());
+        assert_eq!((config.max_connections, config.connections_max_idle_ms), (u32::MAX >> 1, 600_000));
+        assert_eq!((config.socket_receive_buffer_bytes, config.socket_request_max_bytes), (Some(102_400), 104_857_600));
+    }
+
+    #[test]
+    fn the_finer_unit_goes_before_the_coarser_one() {
+        let retention = |pairs: &[(&str, &str)]| BrokerConfig::new(map(pairs)).unwrap().topic.log.retention_ms;
+        assert_eq!(retention(&[("log.retention.hours", "2")]), Some(7_200_000));
+        assert_eq!(retention(&[("log.retention.hours", "2"), ("log.retention.minutes", "3")]), Some(180_000));
+        assert_eq!(retention(&[("log.retention.minutes", "3"), ("log.retention.ms", "5")]), Some(5));
+        assert_eq!(retention(&[("log.retention.hours", "-1")]), None);
+        let (altered, _) =
+            BrokerConfig::new(map(&[("log.retention.hours", "2")])).unwrap().with_dynamic(&map(&[("log.retention.ms", "7")]), &map(&[]));
+        assert_eq!(altered.topic.log.retention_ms, Some(7));
+        let log =
+            BrokerConfig::new(map(&[("log.roll.hours", "1"), ("log.roll.jitter.hours", "1"), ("log.flush.scheduler.interval.ms", "9")]))
+                .unwrap()
+                .topic
+                .log;
+        assert_eq!((log.segment_ms, log.segment_jitter_ms, log.flush_ms), (3_600_000, 3_600_000, Some(9)));
+    }
+
+    #[test]
+    fn a_topic_that_sets_something_differs_in_that_alone() {
+        let broker = BrokerConfig::new(map(&[("log.segment.bytes", "2000000"), ("compression.zstd.level", "7")])).unwrap();
+        let topic = TopicConfig::resolve(
+            &map(&[("cleanup.policy", "compact,delete"), ("retention.bytes", "77"), ("junk", "1"), ("segment.ms", "x")]),
+            &broker,
+        );
+        let mut expected = broker.topic.clone();
+        expected.log.cleanup_policy = crate::log::CleanupPolicy { delete: true, compact: true };
+        expected.log.retention_bytes = Some(77);
+        assert_eq!(topic, expected);
+        let zstd = TopicConfig::resolve(&map(&[("compression.type", "zstd")]), &broker);
+        assert_eq!(zstd.log.compression, crate::log::CompressionConfig::Zstd(7));
+        let both = TopicConfig::resolve(&map(&[("compression.type", "gzip"), ("compression.gzip.level", "2")]), &broker);
+        assert_eq!(both.log.compression, crate::log::CompressionConfig::Gzip(2));
+        let tiny = TopicConfig::resolve(&map(&[("internal.segment.bytes", "100"), ("segment.bytes", "3000000")]), &broker);
+        assert_eq!(tiny.log.segment_bytes, 100);
+        let empty =
+            TopicConfig::resolve(&map(&[("cleanup.policy", ""), ("flush.messages", "1"), ("min.cleanable.dirty.ratio", "0.25")]), &broker);
+        assert_eq!(empty.log.cleanup_policy, crate::log::CleanupPolicy { delete: false, compact: false });
+        assert_eq!((empty.log.flush_messages, empty.log.min_cleanable_dirty_permille), (Some(1), 250));
+    }
+
+    /// Laying overrides over the defaults one by one comes to the same as if the broker had had them.
+    #[test]
+    fn a_topics_override_means_what_the_brokers_option_means() {
+        for option in table::topic_options() {
+            let Some(of_broker) = table::broker_option_of(option) else { continue };
+            let text = match option.name {
+                "cleanup.policy" => "compact",
+                "compression.type" => "snappy",
+                "message.timestamp.type" => "LogAppendTime",
+                "millrace.compressed.validation" => "trust",
+                "preallocate" | "unclean.leader.election.enable" => "true",
+                "min.cleanable.dirty.ratio" => "0.25",
+                "segment.bytes" => "1048577",
+                _ => "7",
+            };
+            let plain = BrokerConfig::new(BTreeMap::new()).unwrap();
+            let as_override = TopicConfig::resolve(&map(&[(option.name, text)]), &plain);
+            let as_default = BrokerConfig::new(map(&[(of_broker.name, text)])).unwrap().topic;
+            assert_eq!(as_override, as_default, "{}", option.name);
+        }
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_told_together() {
+        for (pairs, told) in [
+            (&[("log.dirs", "")][..], "log.dirs: it names no directory"),
+            (&[("log.dirs", "/a,/b,/a/")], "log.dirs: /a/ stands twice"),
+            (&[("log.dirs", "/a,,/b")], "log.dirs: there is a comma too many"),
+            (&[("node.id", "1"), ("broker.id", "2")], "node.id=1 and broker.id=2 are the same thing and differ"),
+            (&[("log.retention.ms", "0")], "log.retention.ms must be unlimited (-1) or, greater than or equal to 1"),
+            (
+                &[("socket.request.max.bytes", "1000000000")],
+                "socket.request.max.bytes=1000000000 does not fit into millrace.buffer.bytes.per.core",
+            ),
+            (&[("max.connections.per.ip", "0")], "max.connections.per.ip=0 lets nobody in"),
+            (&[("max.connections.per.ip.overrides", "h")], "max.connections.per.ip.overrides: h is not address:limit"),
+            (&[("listeners", "PLAINTEXT://:99999")], "listeners: PLAINTEXT://:99999: the port"),
+            (
+                &[("log.cleaner.min.compaction.lag.ms", "9"), ("log.cleaner.max.compaction.lag.ms", "8")],
+                "log.cleaner.min.compaction.lag.ms=9 is above",
+            ),
+            (&[("group.consumer.session.timeout.ms", "1")], "group.consumer.session.timeout.ms=1 must lie between"),
+        ] {
+            let problems = BrokerConfig::new(map(pairs)).unwrap_err();
+            assert!(problems[0].starts_with(told), "{problems:?}");
+            assert_eq!(problems.len(), 1, "{problems:?}");
+        }
+        assert_eq!(BrokerConfig::new(map(&[("log.dirs", ""), ("listeners", "")])).unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn older_names_still_mean_the_same() {
+        let config = BrokerConfig::new(map(&[("broker.id", "7"), ("log.dir", "/old")])).unwrap();
+        assert_eq!((config.node_id, config.log_dirs), (BrokerId(7), vec!["/old".to_string()]));
+        let config = BrokerConfig::new(map(&[("log.dir", "/old"), ("log.dirs", "/new")])).unwrap();
+        assert_eq!(config.log_dirs, ["/new"]);
+    }
+
+    #[test]
+    fn a_stored_alteration_that_cannot_be_used_is_left_out_and_told() {
+        let fixed = BrokerConfig::new(BTreeMap::new()).unwrap();
+        let (config, told) = fixed.with_dynamic(&map(&[("message.max.bytes", "x"), ("log.retention.ms", "9")]), &map(&[]));
+        assert_eq!((config.topic.log.max_message_bytes, config.topic.log.retention_ms), (1_048_588, Some(9)));
+        assert_eq!(told.len(), 1);
+        let (config, told) = fixed.with_dynamic(&map(&[("log.retention.ms", "0")]), &map(&[]));
+        assert_eq!((config.topic.log.retention_ms, told.len()), (Some(604_800_000), 1));
+        let (config, _) = fixed.with_dynamic(&map(&[("num.partitions", "9")]), &map(&[("max.connections", "5")]));
+        assert_eq!((config.num_partitions, config.max_connections), (1, 5), "a read-only option is not altered");
+    }
+}

@@ -12,6 +12,7 @@
 pub mod alter;
 pub mod broker;
 pub mod describe;
+mod help;
 pub mod listener;
 mod nearest;
 pub mod option;
@@ -25,6 +26,7 @@ pub mod value;
 pub use alter::{Alteration, Operation};
 pub use broker::{BrokerConfig, Layers};
 pub use describe::{Entry, Keys, Source, Synonym};
+pub use help::{help, markdown_table};
 pub use listener::{Listener, Protocol};
 pub use option::{Effect, Importance, Kind, Opt, Scope, Unit, Valid};
 pub use source::{Settings, Sources, load};

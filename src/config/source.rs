@@ -120,11 +120,13 @@ fn unknown(key: &str, origin: &str) -> String {
 /// `log.dirs: "x" (in server.toml) … what to do.`
 fn wrong_value(name: &str, key: &str, value: &str, origin: &str, kafkas: &str) -> String {
     let option = table::broker(name).expect("the caller found it");
-    // Kafka's sentence repeats name and value before the colon.
-    let why = kafkas.rsplit_once(": ").map_or(kafkas, |(_, why)| why);
+    // Kafka's sentence begins with name and value, which stand before it already.
+    let about = format!("for configuration {name}: ");
+    let why = kafkas.split_once(&about).map_or(kafkas, |(_, why)| why);
     let shown = if option.sensitive() { "(hidden)" } else { value };
     let mut advice = String::new();
-    let allowed = option.allowed();
+    // The sentence has the words that are allowed already.
+    let allowed = if why.contains("one of") { String::new() } else { option.allowed() };
     let unit = option.unit.word();
     match (allowed.is_empty(), unit.is_empty()) {
         (false, false) => advice.push_str(&format!("; give {unit}, {allowed}")),
@@ -149,4 +151,85 @@ fn environment_key(suffix: &str) -> String {
     let key = suffix.to_ascii_lowercase().replace('_', ".");
     let ours = format!("millrace.{key}");
     if table::broker(&key).is_none() && table::broker(&ours).is_some() { ours } else { key }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    }
+
+    fn sets(sets: &[&str]) -> Vec<String> {
+        sets.iter().map(|set| set.to_string()).collect()
+    }
+
+    #[test]
+    fn the_command_line_goes_before_the_environment_and_that_before_the_file() {
+        let file = ("server.properties", "num.partitions=1\nlog.dirs=/file\nfetch.max.bytes=2048\n");
+        let environment = pairs(&[("MILLRACE_LOG_DIRS", "/environment"), ("MILLRACE_FETCH_MAX_BYTES", "4096"), ("HOME", "/root")]);
+        let sets = sets(&["fetch.max.bytes=8192"]);
+        let settings = load(Sources { file: Some(file), environment: &environment, sets: &sets }).unwrap();
+        let expected = pairs(&[("fetch.max.bytes", "8192"), ("log.dirs", "/environment"), ("num.partitions", "1")]);
+        assert_eq!(settings.values.into_iter().collect::<Vec<_>>(), expected);
+        assert_eq!(settings.warnings, Vec::<String>::new());
+    }
+
+    #[test]
+    fn our_own_options_need_their_prefix_once_in_the_environment() {
+        for name in ["MILLRACE_CORES", "MILLRACE_MILLRACE_CORES"] {
+            let settings = load(Sources { environment: &pairs(&[(name, "2")]), ..Sources::default() }).unwrap();
+            assert_eq!(settings.values.into_iter().collect::<Vec<_>>(), pairs(&[("millrace.cores", "2")]));
+        }
+    }
+
+    #[test]
+    fn what_has_no_effect_is_accepted_with_a_warning_that_names_it() {
+        let text = "num.io.threads=8\nlisteners.foo=1\nnum.partition=3\nretention.ms=5\nnum.partitions=1\nnum.partitions=2\n";
+        let settings = load(Sources { file: Some(("k.properties", text)), ..Sources::default() }).unwrap();
+        assert_eq!(
+            settings.warnings,
+            [
+                "k.properties: num.partitions is set more than once; the last one counts",
+                "k.properties: unknown option listeners.foo. Ignored",
+                "k.properties: num.io.threads is an option of Kafka that has no effect in Millrace yet",
+                "k.properties: unknown option num.partition; did you mean num.partitions? Ignored",
+                "k.properties: retention.ms is an option of a topic; the broker's default for it is log.retention.ms. Ignored",
+            ]
+        );
+        assert_eq!(settings.values["num.partitions"], "2");
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_with_what_is_allowed_and_what_to_do() {
+        for (set, told) in [
+            (
+                "log.retention.hours=abc",
+                "--set: log.retention.hours=abc: not a number of type INT; give a whole number of hours, or leave it out for the default, 168",
+            ),
+            (
+                "log.segment.bytes=10",
+                "--set: log.segment.bytes=10: value must be at least 1048576; give bytes, at least 1048576, or leave it out for the \
+                 default, 1073741824",
+            ),
+            (
+                "auto.create.topics.enable=yes",
+                "--set: auto.create.topics.enable=yes: expected value to be either true or false; give true or false, or leave it \
+                 out for the default, true",
+            ),
+            (
+                "compression.type=lzo",
+                "--set: compression.type=lzo: string must be one of: uncompressed, zstd, lz4, snappy, gzip, producer, or leave it \
+                 out for the default, producer",
+            ),
+            ("log.dirs", "--set log.dirs: give it as key=value, for instance --set log.dirs=/var/lib/millrace"),
+            ("=5", "--set =5: give it as key=value, for instance --set log.dirs=/var/lib/millrace"),
+        ] {
+            let problems = load(Sources { sets: &sets(&[set]), ..Sources::default() }).unwrap_err();
+            assert_eq!(problems, [told]);
+        }
+        let problems = load(Sources { file: Some(("a.toml", "x = ")), ..Sources::default() }).unwrap_err();
+        assert!(problems[0].starts_with("a.toml: line 1: "), "{problems:?}");
+    }
 }

@@ -121,7 +121,7 @@ impl Quorum {
     pub fn written(&mut self, end: Offset) -> Option<Arc<Image>> {
         assert!(end <= self.latest.end, "what was not proposed is not durable");
         let durable = self.pending.iter().take_while(|image| image.end <= end).count();
-        let newest = self.pending.drain(..durable).last()?;
+        let newest = self.pending.drain(..durable).next_back()?;
         self.committed = newest.clone();
         Some(newest)
     }
