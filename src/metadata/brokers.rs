@@ -2,12 +2,12 @@
 
 use super::controller::Context;
 use super::image::Image;
-use super::placement::{Load, TopicLoad};
+use super::placement;
 use super::records::{
-    BrokerChanged, Endpoint, Feature, FeatureLevel, PartitionChanged, PartitionPlaced, ProducerIds, Record, RegisterBroker,
+    BrokerChanged, Endpoint, Feature, FeatureLevel, PartitionChanged, PartitionPlaced, ProducerIds, Record, RegisterBroker, ShardsCounted,
 };
 use crate::error::{ErrorCode, Refusal};
-use crate::types::{BrokerId, Uuid};
+use crate::types::{BrokerId, ShardId, Uuid};
 use std::ops::Range;
 
 /// Producer ids that are handed out at once (`ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE`). Those of a block that were not
@@ -76,22 +76,18 @@ fn new_leaderships(image: &Image) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Partitions whose shard is not there any more, because there are fewer cores than before, go to those that are. More
-/// cores than before get the partitions that come.
+/// With another number of cores than before, partitions are spread anew. At a start nothing is open yet, so that moving
+/// one to another shard costs a record and no more.
 fn new_placements(cx: &Context<'_>) -> Vec<Record> {
-    let mut load = Load::of(cx.image, cx.shards);
-    let mut records = Vec::new();
-    for topic in cx.image.topics() {
-        let mut topic_load = TopicLoad::of_topic(cx.image, Some(topic), cx.shards);
-        for (index, partition) in topic.partitions() {
-            if partition.replicas.contains(&cx.image.node) && partition.shard.0 >= cx.shards {
-                let shard = load.take_shard(&mut topic_load);
-                let placed = PartitionPlaced { topic_id: topic.id, partition_id: index, broker_id: cx.image.node.0, shard: shard.0 };
-                records.push(Record::from(placed));
-            }
-        }
+    if cx.image.shards == cx.shards {
+        return Vec::new();
     }
-    records
+    let node = cx.image.node.0;
+    let placed = |(topic_id, partition_id, shard): (Uuid, i32, ShardId)| {
+        Record::from(PartitionPlaced { topic_id, partition_id, broker_id: node, shard: shard.0 })
+    };
+    let counted = Record::from(ShardsCounted { broker_id: node, shards: cx.shards });
+    placement::rebalance(cx.image, cx.shards).into_iter().map(placed).chain([counted]).collect()
 }
 
 /// This broker's log directories that are online are now these.
@@ -137,4 +133,86 @@ pub fn allocate_producer_ids(image: &Image, broker: BrokerId, broker_epoch: i64)
     let next = first + PRODUCER_ID_BLOCK;
     let record = ProducerIds { broker_id: broker.0, broker_epoch, next_producer_id: next };
     Ok((vec![Record::from(record)], first..next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::tests::{World, registration};
+    use crate::types::Epoch;
+
+    #[test]
+    fn a_brokers_epoch_grows_with_every_start_and_so_does_every_leaders() {
+        let mut world = World::new(2);
+        world.create("a", 3);
+        let mut last = world.image.broker(BrokerId(0)).unwrap().epoch;
+        for start in 1..4 {
+            let records = world.decide(|cx| super::start(cx, &registration()));
+            world.apply(&records);
+            let epoch = world.image.broker(BrokerId(0)).unwrap().epoch;
+            assert!(epoch > last);
+            last = epoch;
+            let topic = world.image.topic_by_name("a").unwrap();
+            assert!(topic.partitions.iter().all(|p| p.leader_epoch == Epoch(start) && p.leader == BrokerId(0)));
+            assert!(topic.partitions.iter().all(|p| p.partition_epoch == start));
+        }
+        assert_eq!(world.image.feature("metadata.version"), METADATA_VERSION);
+    }
+
+    #[test]
+    fn another_number_of_cores_spreads_the_partitions_anew_and_the_same_number_moves_none() {
+        let mut world = World::new(4);
+        world.create("a", 8);
+        world.create("b", 1);
+        let shards = |world: &World| -> Vec<u16> { world.image.topics().flat_map(|t| &t.partitions).map(|p| p.shard.0).collect() };
+        assert_eq!(shards(&world), [0, 1, 2, 3, 0, 1, 2, 3, 0]);
+        for cores in [4, 2, 2, 3, 1, 4, 4, 9] {
+            let (before, same) = (shards(&world), world.shards == cores);
+            world.shards = cores;
+            let records = world.decide(|cx| super::start(cx, &registration()));
+            world.apply(&records);
+            let of_a = &shards(&world)[..8];
+            let counts: Vec<usize> = (0..cores).map(|shard| of_a.iter().filter(|s| **s == shard).count()).collect();
+            let spread = counts.iter().max().unwrap() - counts.iter().min().unwrap();
+            assert!(spread <= 1, "{cores} cores: {counts:?}");
+            assert!(!same || before == shards(&world), "nothing moves without need");
+        }
+        assert_eq!(shards(&world).iter().max(), Some(&8));
+    }
+
+    #[test]
+    fn blocks_of_producer_ids_never_overlap() {
+        let mut world = World::new(1);
+        let epoch = world.image.broker(BrokerId(0)).unwrap().epoch;
+        for block in 0..3 {
+            let (records, ids) = allocate_producer_ids(&world.image, BrokerId(0), epoch).unwrap();
+            assert_eq!(ids, block * 1000..(block + 1) * 1000);
+            world.apply(&records);
+        }
+        let code = |broker, epoch| allocate_producer_ids(&world.image, BrokerId(broker), epoch).unwrap_err().code;
+        assert_eq!(code(0, epoch - 1), ErrorCode::StaleBrokerEpoch);
+        assert_eq!(code(7, epoch), ErrorCode::BrokerIdNotRegistered);
+        world.image.next_producer_id = i64::MAX - 999;
+        assert_eq!(allocate_producer_ids(&world.image, BrokerId(0), epoch).unwrap_err().code, ErrorCode::UnknownServerError);
+    }
+
+    #[test]
+    fn a_partition_that_moved_says_where_it_lies() {
+        let mut world = World::new(1);
+        world.create("a", 1);
+        let id = world.image.topic_by_name("a").unwrap().id;
+        let records = directory_assigned(&world.image, id, 0, Uuid([2; 16])).unwrap();
+        world.apply(&records);
+        assert_eq!(world.image.topic_by_id(id).unwrap().partitions[0].directory(BrokerId(0)), Some(Uuid([2; 16])));
+        assert_eq!(directory_assigned(&world.image, id, 0, Uuid([2; 16])), Ok(vec![]));
+        assert_eq!(directory_assigned(&world.image, id, 1, Uuid([2; 16])), Err(ErrorCode::UnknownTopicOrPartition));
+        assert_eq!(directory_assigned(&world.image, Uuid([5; 16]), 0, Uuid([2; 16])), Err(ErrorCode::UnknownTopicId));
+    }
+
+    #[test]
+    fn log_directories_that_are_as_before_write_nothing() {
+        let world = World::new(1);
+        assert_eq!(log_dirs_changed(&world.image, &registration().log_dirs), []);
+        assert_eq!(log_dirs_changed(&world.image, &[Uuid([1; 16])]).len(), 1);
+    }
 }

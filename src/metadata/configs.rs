@@ -186,3 +186,244 @@ fn difference(resource: ResourceType, name: &str, existing: &Overrides, set: &Ov
         set.iter().filter(|(option, value)| existing.get(*option) != Some(value)).map(|(option, value)| record(option, Some(value)));
     removed.chain(changed).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Operation, Source};
+    use crate::metadata::tests::World;
+
+    const TOPIC: i8 = 2;
+    const BROKER: i8 = 4;
+    const METRICS: i8 = 16;
+    const GROUP: i8 = 32;
+
+    fn change(resource_type: i8, name: &str, line: &str) -> Change {
+        let mut words = line.splitn(3, ' ');
+        let operation = match words.next().unwrap() {
+            "set" => Operation::Set,
+            "delete" => Operation::Delete,
+            "append" => Operation::Append,
+            "subtract" => Operation::Subtract,
+            other => panic!("{other}?"),
+        };
+        let alteration = Alteration { name: words.next().unwrap().to_string(), operation, value: words.next().map(str::to_string) };
+        Change { resource_type, resource_name: name.to_string(), how: How::Increment(vec![alteration]) }
+    }
+
+    /// Applies the change, unless it is refused: `ok`, or `CODE sentence`.
+    fn alter(world: &mut World, change: Change) -> String {
+        let decision = world.decide(|cx| alter_configs(cx, &[change], false));
+        world.apply(&decision.records);
+        decision.answers[0].as_ref().map_or_else(|refusal| format!("{} {}", refusal.code, refusal.message), |()| "ok".to_string())
+    }
+
+    /// Each sentence is what a Kafka 4.3.1 broker answered.
+    #[test]
+    fn alterations_are_refused_in_kafkas_words() {
+        let mut world = World::new(1);
+        world.create("t", 1);
+        for (resource_type, name, line, expected) in [
+            (
+                TOPIC,
+                "t",
+                "set retention.ms abc",
+                "INVALID_CONFIG Invalid value abc for configuration retention.ms: Not a number of type LONG",
+            ),
+            (TOPIC, "t", "set nope 1", "INVALID_CONFIG Unknown topic config name: nope"),
+            (TOPIC, "t", "delete nope", "ok"),
+            (TOPIC, "t", "append retention.ms 5", "INVALID_CONFIG Can't APPEND to key retention.ms because its type is not LIST."),
+            (TOPIC, "t", "subtract nope 5", "INVALID_CONFIG Can't SUBTRACT to key nope because its type is not LIST."),
+            (TOPIC, "t", "set retention.ms", "INVALID_REQUEST Null value not supported for : retention.ms"),
+            (
+                TOPIC,
+                "t",
+                "append cleanup.policy foo",
+                "INVALID_CONFIG Invalid value foo for configuration cleanup.policy: String must be one of: compact, delete",
+            ),
+            (TOPIC, "nosuch", "set retention.ms 5", "UNKNOWN_TOPIC_OR_PARTITION The topic 'nosuch' does not exist."),
+            (TOPIC, "", "set retention.ms 5", "INVALID_REQUEST Default topic resources are not allowed."),
+            (
+                TOPIC,
+                "a b",
+                "set retention.ms 5",
+                "INVALID_TOPIC_EXCEPTION Topic name is invalid: 'a b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'",
+            ),
+            (BROKER, "0", "set log.retention.hours 5", "INVALID_REQUEST Cannot update these configs dynamically: [log.retention.hours]"),
+            (BROKER, "", "set node.id 5", "INVALID_REQUEST Cannot update these configs dynamically: [node.id]"),
+            (BROKER, "", "set nope 4", "ok"),
+            (
+                BROKER,
+                "0",
+                "set message.max.bytes -1",
+                "INVALID_REQUEST Invalid value -1 for configuration message.max.bytes: Value must be at least 0",
+            ),
+            (
+                BROKER,
+                "",
+                "set message.max.bytes x",
+                "INVALID_REQUEST Invalid value x for configuration message.max.bytes: Not a number of type INT",
+            ),
+            (
+                BROKER,
+                "",
+                "set listeners PLAINTEXT://127.0.0.1:1",
+                "INVALID_REQUEST Cannot update these configs at default cluster level, broker id must be specified: [listeners]",
+            ),
+            (
+                BROKER,
+                "0",
+                "set ssl.keystore.location /x",
+                "INVALID_REQUEST These security configs can be dynamically updated only per-listener using the listener prefix: [ssl.keystore.location]",
+            ),
+            (
+                BROKER,
+                "0",
+                "set log.retention.ms 0",
+                "INVALID_REQUEST log.retention.ms must be unlimited (-1) or, greater than or equal to 1",
+            ),
+            (
+                BROKER,
+                "0",
+                "set leader.replication.throttled.rate -1",
+                "INVALID_REQUEST Invalid value -1 for configuration leader.replication.throttled.rate: Value must be at least 0",
+            ),
+            (BROKER, "0", "set listener.name.plaintext.max.connections 10", "ok"),
+            (BROKER, "x", "set log.retention.ms 5", "INVALID_REQUEST Broker id must be an integer, but it is: x"),
+            (BROKER, "7", "set log.retention.ms 5", "INVALID_REQUEST Unexpected broker id, expected 0, but received 7"),
+            (
+                GROUP,
+                "g",
+                "set consumer.session.timeout.ms 1",
+                "INVALID_CONFIG consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms",
+            ),
+            (GROUP, "g", "set nope 1", "INVALID_CONFIG Unknown group config name: nope"),
+            (GROUP, "", "set nope 1", "INVALID_REQUEST Default group resources are not allowed."),
+            (METRICS, "m", "set nope 1000", "INVALID_REQUEST Unknown client metrics configuration: nope"),
+            (0, "m", "set nope 1000", "INVALID_REQUEST Unknown resource type 0"),
+        ] {
+            assert_eq!(alter(&mut world, change(resource_type, name, line)), expected, "{line}");
+        }
+        // Kafka names the option where this says what to do.
+        let told = alter(&mut world, change(BROKER, "0", "set listeners PLAINTEXT://127.0.0.1:1"));
+        assert_eq!(told, "INVALID_REQUEST These configs take effect at the next start only; set them in the broker's file: [listeners]");
+    }
+
+    #[test]
+    fn lists_grow_and_shrink_by_their_items() {
+        let mut world = World::new(1);
+        world.create("t", 1);
+        for (line, policy) in [
+            ("append cleanup.policy compact", Some("delete,compact")),
+            ("append cleanup.policy compact", Some("delete,compact")),
+            ("subtract cleanup.policy delete", Some("compact")),
+            ("subtract cleanup.policy compact", Some("")),
+            ("append cleanup.policy compact,delete", Some("compact,delete")),
+            ("set cleanup.policy delete", Some("delete")),
+            ("delete cleanup.policy", None),
+        ] {
+            assert_eq!(alter(&mut world, change(TOPIC, "t", line)), "ok");
+            let set = world.image.overrides(ResourceType::Topic, "t").and_then(|set| set.get("cleanup.policy")).map(String::as_str);
+            assert_eq!(set, policy, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_difference_writes_nothing() {
+        let mut world = World::new(1);
+        world.create("t", 1);
+        alter(&mut world, change(TOPIC, "t", "set retention.ms 5"));
+        for line in ["set retention.ms 5", "delete retention.bytes"] {
+            let decision = world.decide(|cx| alter_configs(cx, &[change(TOPIC, "t", line)], false));
+            assert_eq!((decision.records, decision.answers), (vec![], vec![Ok(())]));
+        }
+    }
+
+    #[test]
+    fn replacing_removes_what_is_not_named() {
+        let mut world = World::new(1);
+        world.create("t", 1);
+        alter(&mut world, change(TOPIC, "t", "set retention.ms 5"));
+        alter(&mut world, change(TOPIC, "t", "set segment.ms 6"));
+        let entries = vec![("segment.ms".to_string(), Some("6".to_string())), ("retention.bytes".to_string(), Some("7".to_string()))];
+        let replace = |entries| Change { resource_type: TOPIC, resource_name: "t".to_string(), how: How::Replace(entries) };
+        let decision = world.decide(|cx| alter_configs(cx, &[replace(entries.clone())], false));
+        assert_eq!(decision.records.len(), 2, "segment.ms is as it was");
+        world.apply(&decision.records);
+        let set: Vec<(String, Option<String>)> = world
+            .image
+            .overrides(ResourceType::Topic, "t")
+            .unwrap()
+            .iter()
+            .map(|(name, value)| (name.clone(), Some(value.clone())))
+            .collect();
+        assert_eq!(set, [entries[1].clone(), entries[0].clone()]);
+        let null = vec![("segment.ms".to_string(), None)];
+        assert_eq!(alter(&mut world, replace(null)), "INVALID_REQUEST Null value not supported for : segment.ms");
+    }
+
+    #[test]
+    fn a_resource_or_an_option_that_is_named_twice_is_refused() {
+        let mut world = World::new(1);
+        world.create("t", 1);
+        let set = change(TOPIC, "t", "set retention.ms 5");
+        let decision = world.decide(|cx| alter_configs(cx, &[set.clone(), set.clone()], false));
+        assert!(decision.answers.iter().all(|answer| answer.as_ref().unwrap_err().message == "Each resource must appear at most once."));
+        let How::Increment(one) = &set.how else { unreachable!() };
+        let twice = Change { how: How::Increment([one.clone(), one.clone()].concat()), ..set };
+        assert_eq!(alter(&mut world, twice), "INVALID_REQUEST Error due to duplicate config keys");
+        let long = "x".repeat(40_000);
+        let told = alter(&mut world, change(BROKER, "", &format!("set nope {long}")));
+        assert_eq!(told, "INVALID_CONFIG The value of nope has 40000 bytes; at most 32767 can be stored.");
+    }
+
+    #[test]
+    fn an_alteration_of_a_broker_takes_effect_on_the_topics_that_follow_it() {
+        let mut world = World::new(1);
+        world.create("t", 1);
+        assert_eq!(alter(&mut world, change(BROKER, "", "set log.retention.ms 1000")), "ok");
+        assert_eq!(world.image.topic_config("t", &world.config).log.retention_ms, Some(1000));
+        assert_eq!(alter(&mut world, change(BROKER, "0", "set log.retention.ms 2000")), "ok");
+        assert_eq!(world.image.topic_config("t", &world.config).log.retention_ms, Some(2000));
+        let entries = describe_configs(&world.image, &world.config, TOPIC, "t", Some(&["retention.ms".to_string()])).unwrap();
+        assert_eq!((entries[0].value.as_deref(), entries[0].source), (Some("2000"), Source::DynamicBroker));
+        assert_eq!(alter(&mut world, change(BROKER, "0", "delete log.retention.ms")), "ok");
+        assert_eq!(alter(&mut world, change(BROKER, "", "delete log.retention.ms")), "ok");
+        assert_eq!(world.image.topic_config("t", &world.config), BrokerConfig::new(BTreeMap::new()).unwrap().topic);
+    }
+
+    #[test]
+    fn resources_that_cannot_be_described_are_refused_in_kafkas_words() {
+        let mut world = World::new(1);
+        world.create("t", 1);
+        for (resource_type, name, expected) in [
+            (TOPIC, "nosuch", "UNKNOWN_TOPIC_OR_PARTITION "),
+            (TOPIC, "", "INVALID_TOPIC_EXCEPTION Topic name is invalid: the empty string is not allowed"),
+            (BROKER, "7", "INVALID_REQUEST Unexpected broker id, expected 0 or empty string, but received 7"),
+            (BROKER, "x", "INVALID_REQUEST Broker id must be an integer, but it is: x"),
+            (GROUP, "", "INVALID_REQUEST Group name must not be empty"),
+            (METRICS, "", "INVALID_REQUEST Client metrics subscription name must not be empty"),
+            (99, "m", "INVALID_REQUEST Unsupported resource type: 99"),
+        ] {
+            let refusal = describe_configs(&world.image, &world.config, resource_type, name, None).unwrap_err();
+            assert_eq!(format!("{} {}", refusal.code, refusal.message), expected);
+        }
+        for (resource_type, name, count) in [(BROKER, "", 0), (8, "0", 0), (GROUP, "g", 17), (METRICS, "m", 3)] {
+            assert_eq!(describe_configs(&world.image, &world.config, resource_type, name, None).unwrap().len(), count);
+        }
+    }
+
+    #[test]
+    fn resources_with_a_configuration_are_listed() {
+        let mut world = World::new(1);
+        world.create("b", 1);
+        world.create("a", 1);
+        alter(&mut world, change(GROUP, "g", "set consumer.session.timeout.ms 46000"));
+        alter(&mut world, change(METRICS, "m", "set interval.ms 1000"));
+        let listed = |resource| list_config_resources(&world.image, resource);
+        assert_eq!(listed(ResourceType::Topic), ["a", "b"]);
+        assert_eq!(listed(ResourceType::Broker), ["0"]);
+        assert_eq!(listed(ResourceType::Group), ["g"]);
+        assert_eq!(listed(ResourceType::ClientMetrics), ["m"]);
+    }
+}

@@ -86,3 +86,78 @@ fn more_partitions(cx: &mut Context<'_>, load: &mut Load, more: &MorePartitions,
     }
     Ok(records)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::tests::World;
+
+    fn more(topic: &str, count: i32, assignment: Option<&[&[i32]]>) -> MorePartitions {
+        let replicas = |ids: &&[i32]| ids.iter().copied().map(BrokerId).collect();
+        let assignment = assignment.map(|assignment| assignment.iter().map(replicas).collect());
+        MorePartitions { topic: topic.to_string(), count, assignment }
+    }
+
+    /// Each sentence is what a Kafka 4.3.1 broker answered, but for 20,000 partitions: there it answers
+    /// UNKNOWN_SERVER_ERROR and creates a part of them.
+    #[test]
+    fn more_partitions_are_refused_in_kafkas_words() {
+        let mut world = World::new(2);
+        world.create("t", 3);
+        for (more, expected) in [
+            (more("t", 3, None), "INVALID_PARTITIONS Topic already has 3 partition(s)."),
+            (more("t", 2, None), "INVALID_PARTITIONS The topic t currently has 3 partition(s); 2 would not be an increase."),
+            (more("t", 0, None), "INVALID_PARTITIONS The topic t currently has 3 partition(s); 0 would not be an increase."),
+            (
+                more("t", i32::MIN, None),
+                "INVALID_PARTITIONS The topic t currently has 3 partition(s); -2147483648 would not be an increase.",
+            ),
+            (more("t", 5, None), "ok"),
+            (
+                more("t", 5, Some(&[&[0]])),
+                "INVALID_REPLICA_ASSIGNMENT Attempted to add 2 additional partition(s), but only 1 assignment(s) were specified.",
+            ),
+            (
+                more("t", 4, Some(&[&[0], &[0]])),
+                "INVALID_REPLICA_ASSIGNMENT Attempted to add 1 additional partition(s), but only 2 assignment(s) were specified.",
+            ),
+            (
+                more("t", 4, Some(&[])),
+                "INVALID_REPLICA_ASSIGNMENT Attempted to add 1 additional partition(s), but only 0 assignment(s) were specified.",
+            ),
+            (
+                more("t", 4, Some(&[&[7]])),
+                "INVALID_REPLICA_ASSIGNMENT The manual partition assignment includes broker 7, but no such broker is registered.",
+            ),
+            (
+                more("t", 4, Some(&[&[0, 0]])),
+                "INVALID_REPLICA_ASSIGNMENT The manual partition assignment includes the broker 0 more than once.",
+            ),
+            (more("t", 4, Some(&[&[]])), "INVALID_REPLICA_ASSIGNMENT The manual partition assignment includes an empty replica list."),
+            (more("t", 4, Some(&[&[0]])), "ok"),
+            (more("t", 20_000, None), "POLICY_VIOLATION Excessively large number of partitions per request."),
+            (more("t", i32::MAX, None), "POLICY_VIOLATION Excessively large number of partitions per request."),
+            (more("nosuch", 5, None), "UNKNOWN_TOPIC_OR_PARTITION "),
+        ] {
+            let decision = world.decide(|cx| create_partitions(cx, std::slice::from_ref(&more), true));
+            let shown =
+                decision.answers[0].as_ref().map_or_else(|refusal| format!("{} {}", refusal.code, refusal.message), |()| "ok".into());
+            assert_eq!(shown, expected, "{more:?}");
+            assert_eq!(decision.records, []);
+        }
+    }
+
+    #[test]
+    fn new_partitions_follow_the_old_ones_where_there_are_fewest() {
+        let mut world = World::new(2);
+        world.create("t", 1);
+        let decision = world.decide(|cx| create_partitions(cx, &[more("t", 4, None), more("u", 2, None)], false));
+        assert_eq!(decision.answers[1], Err(Refusal::from(ErrorCode::UnknownTopicOrPartition)));
+        world.apply(&decision.records);
+        let topic = world.image.topic_by_name("t").unwrap();
+        assert_eq!(topic.partitions.iter().map(|p| p.shard.0).collect::<Vec<_>>(), [0, 1, 0, 1]);
+        assert_eq!(topic.partitions.iter().map(|p| p.directory(BrokerId(0)).unwrap().0[0]).collect::<Vec<_>>(), [1, 2, 1, 2]);
+        let twice = world.decide(|cx| create_partitions(cx, &[more("t", 5, None), more("t", 6, None)], false));
+        assert!(twice.answers.iter().all(|answer| answer.as_ref().unwrap_err().message == "Duplicate topic name."));
+    }
+}

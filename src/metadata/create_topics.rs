@@ -269,3 +269,231 @@ fn manual_assignments(load: &mut Load, topic_load: &mut TopicLoad, topic: &NewTo
 fn invalid_request(why: &str) -> Refusal {
     Refusal::new(ErrorCode::InvalidRequest, why)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::tests::World;
+
+    fn topic(name: &str, num_partitions: i32, replication_factor: i16) -> NewTopic {
+        NewTopic { name: name.to_string(), num_partitions, replication_factor, ..NewTopic::default() }
+    }
+
+    fn assigned(name: &str, assignment: &[(i32, &[i32])]) -> NewTopic {
+        let broker_ids = |ids: &[i32]| ids.iter().copied().map(BrokerId).collect();
+        let assignment = assignment.iter().map(|(index, replicas)| (*index, broker_ids(replicas))).collect();
+        NewTopic { assignment, ..topic(name, -1, -1) }
+    }
+
+    fn configured(name: &str, configs: &[(&str, Option<&str>)]) -> NewTopic {
+        let configs = configs.iter().map(|(name, value)| (name.to_string(), value.map(str::to_string))).collect();
+        NewTopic { configs, ..topic(name, 1, 1) }
+    }
+
+    /// `partitions/replicas`, or `CODE sentence`.
+    fn shown(answer: &Result<CreatedTopic, Refusal>) -> String {
+        match answer {
+            Ok(created) => format!("{}/{}", created.num_partitions, created.replication_factor),
+            Err(refusal) => format!("{} {}", refusal.code, refusal.message),
+        }
+    }
+
+    /// Each sentence is what a Kafka 4.3.1 broker answered, but for "or some brokers have all their log directories
+    /// cordoned", which cannot be here.
+    #[test]
+    fn topics_are_refused_in_kafkas_words() {
+        let mut world = World::new(2);
+        world.create("t", 3);
+        world.create("t.a", 1);
+        let long = "x".repeat(250);
+        for (topic, expected) in [
+            (topic("t", 3, 1), "TOPIC_ALREADY_EXISTS Topic 't' already exists."),
+            (topic("", 1, 1), "INVALID_TOPIC_EXCEPTION Topic name is invalid: the empty string is not allowed"),
+            (topic(".", 1, 1), "INVALID_TOPIC_EXCEPTION Topic name is invalid: '.' is not allowed"),
+            (topic("..", 1, 1), "INVALID_TOPIC_EXCEPTION Topic name is invalid: '..' is not allowed"),
+            (
+                topic("a b", 1, 1),
+                "INVALID_TOPIC_EXCEPTION Topic name is invalid: 'a b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'",
+            ),
+            (
+                topic("é", 1, 1),
+                "INVALID_TOPIC_EXCEPTION Topic name is invalid: 'é' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'",
+            ),
+            (
+                topic(&long, 1, 1),
+                &format!("INVALID_TOPIC_EXCEPTION Topic name is invalid: the length of '{long}' is longer than the max allowed length 249"),
+            ),
+            (topic(&long[1..], 1, 1), "1/1"),
+            (topic("t_a", 1, 1), "INVALID_TOPIC_EXCEPTION Topic 't_a' collides with existing topic: t.a"),
+            (topic("__consumer_offsets", 1, 1), "1/1"),
+            (topic("__cluster_metadata", 1, 1), "INVALID_REQUEST Creation of internal topic __cluster_metadata is prohibited."),
+            (topic("p0", 0, 1), "INVALID_PARTITIONS Number of partitions was set to an invalid non-positive value."),
+            (topic("pm2", -2, 1), "INVALID_PARTITIONS Number of partitions was set to an invalid non-positive value."),
+            (topic("pm1", -1, 1), "1/1"),
+            (topic("r0", 1, 0), "INVALID_REPLICATION_FACTOR Replication factor must be larger than 0, or -1 to use the default value."),
+            (topic("rm2", 1, -2), "INVALID_REPLICATION_FACTOR Replication factor must be larger than 0, or -1 to use the default value."),
+            (topic("rm1", 1, -1), "1/1"),
+            (
+                topic("r2", 1, 2),
+                "INVALID_REPLICATION_FACTOR Unable to replicate the partition 2 time(s): The target replication factor of 2 cannot be reached because only 1 broker(s) are registered.",
+            ),
+            (topic("big", 10_001, 1), "POLICY_VIOLATION Excessively large number of partitions per request."),
+            (topic("big", i32::MAX, 1), "POLICY_VIOLATION Excessively large number of partitions per request."),
+            (assigned("m1", &[(0, &[0])]), "1/1"),
+            (assigned("m2", &[(1, &[0])]), "INVALID_REPLICA_ASSIGNMENT partitions should be a consecutive 0-based integer sequence"),
+            (assigned("m10", &[(-1, &[0])]), "INVALID_REPLICA_ASSIGNMENT partitions should be a consecutive 0-based integer sequence"),
+            (
+                assigned("m6", &[(0, &[0]), (2, &[0])]),
+                "INVALID_REPLICA_ASSIGNMENT partitions should be a consecutive 0-based integer sequence",
+            ),
+            (assigned("m6", &[(1, &[0]), (0, &[0])]), "2/1"),
+            (
+                assigned("m6", &[(0, &[0]), (0, &[0])]),
+                "INVALID_REPLICA_ASSIGNMENT Found multiple manual partition assignments for partition 0",
+            ),
+            (
+                assigned("m3", &[(0, &[0, 0])]),
+                "INVALID_REPLICA_ASSIGNMENT The manual partition assignment includes the broker 0 more than once.",
+            ),
+            (
+                assigned("m4", &[(0, &[7])]),
+                "INVALID_REPLICA_ASSIGNMENT The manual partition assignment includes broker 7, but no such broker is registered.",
+            ),
+            (
+                assigned("m7", &[(0, &[0]), (1, &[0, 7])]),
+                "INVALID_REPLICA_ASSIGNMENT The manual partition assignment includes broker 7, but no such broker is registered.",
+            ),
+            (
+                assigned("m8", &[(0, &[-1])]),
+                "INVALID_REPLICA_ASSIGNMENT The manual partition assignment includes broker -1, but no such broker is registered.",
+            ),
+            (assigned("m5", &[(0, &[])]), "INVALID_REPLICA_ASSIGNMENT The manual partition assignment includes an empty replica list."),
+            (
+                NewTopic { num_partitions: 1, ..assigned("m", &[(0, &[0])]) },
+                "INVALID_REQUEST A manual partition assignment was specified, but numPartitions was not set to -1.",
+            ),
+            (
+                NewTopic { replication_factor: 1, ..assigned("m", &[(0, &[0])]) },
+                "INVALID_REQUEST A manual partition assignment was specified, but replication factor was not set to -1.",
+            ),
+            (configured("c", &[("nope", Some("1"))]), "INVALID_CONFIG Unknown topic config name: nope"),
+            (
+                configured("c", &[("message.format.version", Some("3.0"))]),
+                "INVALID_CONFIG Unknown topic config name: message.format.version",
+            ),
+            (configured("c", &[("retention.ms", None)]), "INVALID_CONFIG Null value not supported for topic configs: retention.ms"),
+            (
+                configured("c", &[("retention.ms", Some("abc"))]),
+                "INVALID_CONFIG Invalid value abc for configuration retention.ms: Not a number of type LONG",
+            ),
+            (
+                configured("c", &[("remote.storage.enable", Some("true"))]),
+                "INVALID_CONFIG Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.",
+            ),
+            (
+                configured("c", &[("min.compaction.lag.ms", Some("10")), ("max.compaction.lag.ms", Some("5"))]),
+                "INVALID_CONFIG conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)",
+            ),
+            (configured("c", &[("local.retention.bytes", Some("5")), ("internal.segment.bytes", Some("1000"))]), "1/1"),
+        ] {
+            let decision = world.decide(|cx| create_topics(cx, std::slice::from_ref(&topic), true));
+            assert_eq!(shown(&decision.answers[0]), expected, "{topic:?}");
+            assert_eq!(decision.records, [], "validate_only leaves nothing behind");
+        }
+    }
+
+    #[test]
+    fn each_topic_of_a_request_is_judged_for_itself() {
+        let mut world = World::new(1);
+        let topics = [topic("a", 1, 1), topic("b", 1, 9), topic("a", 2, 1), topic("c.d", 1, 1), topic("c_d", 1, 1), topic("e", 2, 1)];
+        let decision = world.decide(|cx| create_topics(cx, &topics, false));
+        let codes: Vec<ErrorCode> = decision.answers.iter().map(|a| a.as_ref().err().map_or(ErrorCode::None, |r| r.code)).collect();
+        assert_eq!(
+            codes,
+            [
+                ErrorCode::InvalidRequest,
+                ErrorCode::InvalidReplicationFactor,
+                ErrorCode::InvalidRequest,
+                ErrorCode::None,
+                ErrorCode::InvalidTopicException,
+                ErrorCode::None
+            ]
+        );
+        assert_eq!(decision.answers[0].as_ref().unwrap_err().message, "Duplicate topic name.");
+        world.apply(&decision.records);
+        assert_eq!(world.image.topics().map(|topic| &*topic.name).collect::<Vec<_>>(), ["c.d", "e"]);
+    }
+
+    #[test]
+    fn the_limit_of_partitions_is_for_the_request_as_a_whole() {
+        let mut world = World::new(1);
+        let decision = world.decide(|cx| create_topics(cx, &[topic("a", 9_999, 1), topic("b", 2, 1)], false));
+        assert!(decision.answers.iter().all(|answer| answer.as_ref().unwrap_err().code == ErrorCode::PolicyViolation));
+        let decision = world.decide(|cx| create_topics(cx, &[topic("a", 9_999, 1), topic("b", 1, 1)], false));
+        assert!(decision.answers.iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn a_new_topic_has_its_options_and_tells_all_of_them() {
+        let mut world = World::new(1);
+        let decision = world.decide(|cx| create_topics(cx, &[configured("c", &[("retention.ms", Some(" 5 "))])], false));
+        let created = decision.answers[0].as_ref().unwrap();
+        let told = created.configs.iter().find(|entry| entry.name == "retention.ms").unwrap();
+        assert_eq!((told.value.as_deref(), told.source), (Some("5"), config::Source::Topic));
+        assert!(created.configs.len() > 30);
+        world.apply(&decision.records);
+        assert_eq!(world.image.topic_by_name("c").unwrap().id, created.id);
+        assert_eq!(world.image.topic_config("c", &world.config).log.retention_ms, Some(5));
+        assert_eq!(world.image.topic_config("nope", &world.config), world.config.topic);
+    }
+
+    #[test]
+    fn partitions_are_spread_evenly_over_shards_and_log_directories() {
+        let mut world = World::new(3);
+        for (name, partitions) in [("a", 4), ("b", 1), ("c", 1), ("d", 3)] {
+            world.create(name, partitions);
+        }
+        let on = |name: &str| -> Vec<u16> { world.image.topic_by_name(name).unwrap().partitions.iter().map(|p| p.shard.0).collect() };
+        // a: 0 1 2 0; then shard 1 has fewer than shard 0; then 2.
+        assert_eq!((on("a"), on("b"), on("c"), on("d")), (vec![0, 1, 2, 0], vec![1], vec![2], vec![0, 1, 2]));
+        let mut by_directory: BTreeMap<Uuid, u32> = BTreeMap::new();
+        for partition in world.image.topics().flat_map(|topic| &topic.partitions) {
+            *by_directory.entry(partition.directory(BrokerId(0)).unwrap()).or_insert(0) += 1;
+        }
+        assert_eq!(by_directory.into_values().collect::<Vec<_>>(), [5, 4]);
+    }
+
+    #[test]
+    fn a_log_directory_that_is_offline_gets_no_partition() {
+        let mut world = World::new(1);
+        world.create("a", 2);
+        let failed = world.decide(|cx| crate::metadata::log_dirs_changed(cx.image, &[Uuid([2; 16])]));
+        world.apply(&failed);
+        world.create("b", 6);
+        let mut of_b = world.image.topic_by_name("b").unwrap().partitions.iter().map(|p| p.directory(BrokerId(0)));
+        assert!(of_b.all(|directory| directory == Some(Uuid([2; 16]))));
+    }
+
+    #[test]
+    fn internal_topics_are_made_as_their_coordinators_need_them() {
+        let mut world = World::new(1);
+        for (name, shown) in [
+            ("__consumer_offsets", "50/1 cleanup.policy=compact compression.type=producer segment.bytes=104857600"),
+            (
+                "__transaction_state",
+                "50/1 cleanup.policy=compact compression.type=uncompressed min.insync.replicas=1 segment.bytes=104857600 unclean.leader.election.enable=false",
+            ),
+            ("anything", "-1/-1 "),
+        ] {
+            let topic = auto_created(name, &world.config);
+            let mut configs: Vec<String> = topic.configs.iter().map(|(name, value)| format!("{name}={}", value.clone().unwrap())).collect();
+            configs.sort();
+            assert_eq!(format!("{}/{} {}", topic.num_partitions, topic.replication_factor, configs.join(" ")), shown);
+            let decision = world.decide(|cx| create_topics(cx, &[topic], false));
+            assert!(decision.answers[0].is_ok(), "{:?}", decision.answers[0]);
+            world.apply(&decision.records);
+        }
+        assert!(world.image.topic_by_name("__consumer_offsets").unwrap().is_internal());
+        assert!(!world.image.topic_by_name("anything").unwrap().is_internal());
+    }
+}

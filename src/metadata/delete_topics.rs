@@ -63,3 +63,70 @@ fn find(image: &Image, topic: &OldTopic) -> Result<(Uuid, String), Refusal> {
     };
     Ok((found.id, found.name.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::ResourceType;
+    use crate::metadata::tests::World;
+
+    fn by_name(name: &str) -> OldTopic {
+        OldTopic { name: Some(name.to_string()), id: Uuid::ZERO }
+    }
+
+    fn by_id(id: Uuid) -> OldTopic {
+        OldTopic { name: None, id }
+    }
+
+    fn codes(decision: &Decision<DeletedTopic>) -> Vec<ErrorCode> {
+        decision.answers.iter().map(|answer| answer.result.as_ref().err().map_or(ErrorCode::None, |refusal| refusal.code)).collect()
+    }
+
+    #[test]
+    fn topics_go_by_name_or_by_id_and_take_their_options_along() {
+        let mut world = World::new(1);
+        world.create("a", 1);
+        world.create("b", 2);
+        let set = super::super::records::ConfigSet {
+            resource_type: ResourceType::Topic.number(),
+            resource_name: "a".to_string(),
+            name: "retention.ms".to_string(),
+            value: Some("5".to_string()),
+        };
+        world.apply(&[Record::from(set)]);
+        let (a, b) = (world.image.topic_by_name("a").unwrap().id, world.image.topic_by_name("b").unwrap().id);
+        let asked = [by_name("a"), by_id(b), by_name("nosuch"), by_id(Uuid([7; 16])), OldTopic::default()];
+        let decision = world.decide(|cx| delete_topics(cx, &asked));
+        let expected =
+            [ErrorCode::None, ErrorCode::None, ErrorCode::UnknownTopicOrPartition, ErrorCode::UnknownTopicId, ErrorCode::InvalidRequest];
+        assert_eq!(codes(&decision), expected);
+        assert_eq!((decision.answers[0].id, decision.answers[1].name.as_deref()), (a, Some("b")));
+        world.apply(&decision.records);
+        assert_eq!((world.image.topics_count(), world.image.partitions_count()), (0, 0));
+        world.create("a", 1);
+        assert_eq!(world.image.overrides(ResourceType::Topic, "a"), None, "a new topic of an old name starts afresh");
+    }
+
+    #[test]
+    fn a_topic_that_is_named_twice_is_kept() {
+        let mut world = World::new(1);
+        world.create("a", 1);
+        let id = world.image.topic_by_name("a").unwrap().id;
+        let both = OldTopic { name: Some("a".to_string()), id };
+        for asked in [[by_name("a"), by_name("a")], [by_name("a"), by_id(id)], [both.clone(), both]] {
+            let decision = world.decide(|cx| delete_topics(cx, &asked));
+            assert_eq!(codes(&decision), [ErrorCode::InvalidRequest; 2]);
+            assert_eq!(decision.records, []);
+        }
+    }
+
+    #[test]
+    fn nothing_is_deleted_where_that_is_off() {
+        let mut world = World::new(1);
+        world.create("a", 1);
+        world.config.delete_topics = false;
+        let decision = world.decide(|cx| delete_topics(cx, &[by_name("a"), by_name("nosuch")]));
+        assert_eq!(codes(&decision), [ErrorCode::TopicDeletionDisabled; 2]);
+        assert_eq!(decision.records, []);
+    }
+}

@@ -33,6 +33,8 @@ pub struct Image {
     pub controller: BrokerId,
     /// Whose shards the partitions name.
     pub node: BrokerId,
+    /// How many shards it had when partitions were last spread over them; 0 before the first start.
+    pub shards: u16,
     topics: Arc<BTreeMap<Uuid, Arc<Topic>>>,
     names: Arc<BTreeMap<Arc<str>, Uuid>>,
     configs: Arc<BTreeMap<(ResourceType, String), Arc<Overrides>>>,
@@ -177,6 +179,8 @@ impl Image {
             Record::PartitionCreated(record) => self.create_partition(record)?,
             Record::PartitionChanged(record) => self.change_partition(record)?,
             Record::PartitionPlaced(record) => self.place_partition(record)?,
+            Record::ShardsCounted(record) if BrokerId(record.broker_id) == self.node => self.shards = record.shards,
+            Record::ShardsCounted(_) => {}
             Record::TopicRemoved(record) => self.remove_topic(record.topic_id)?,
             Record::ConfigSet(record) => self.set_config(record)?,
             Record::FeatureLevel(record) => {

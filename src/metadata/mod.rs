@@ -38,6 +38,12 @@ pub use records::{Record, ResourceType};
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::brokers::Registration;
+    use super::{Context, Image, Record};
+    use crate::config::BrokerConfig;
+    use crate::types::{BrokerId, Uuid};
+    use std::collections::BTreeMap;
+
     /// SplitMix64: the same walk everywhere.
     pub struct Random(pub u64);
 
@@ -53,5 +59,50 @@ pub(crate) mod tests {
         pub fn below(&mut self, n: u64) -> u64 {
             self.next() % n
         }
+    }
+
+    /// A controller with its image, for tests of decisions.
+    pub struct World {
+        pub image: Image,
+        pub config: BrokerConfig,
+        pub shards: u16,
+        pub random: Random,
+    }
+
+    impl World {
+        /// Broker 0 has started, with two log directories and `shards` shards.
+        pub fn new(shards: u16) -> World {
+            let config = BrokerConfig::new(BTreeMap::new()).unwrap();
+            let mut world = World { image: Image::new("cluster", BrokerId(0)), config, shards, random: Random(1) };
+            let records = world.decide(|cx| super::start(cx, &registration()));
+            world.apply(&records);
+            world
+        }
+
+        pub fn decide<T>(&mut self, decision: impl FnOnce(&mut Context<'_>) -> T) -> T {
+            let random = &mut self.random;
+            let mut random = || random.next();
+            let mut cx = Context { image: &self.image, config: &self.config, shards: self.shards, random: &mut random };
+            decision(&mut cx)
+        }
+
+        pub fn apply(&mut self, records: &[Record]) {
+            for record in records {
+                self.image.apply(record).unwrap();
+            }
+            self.config = self.image.broker_config(&BrokerConfig::new(self.config.layers.fixed.clone()).unwrap()).0;
+        }
+
+        /// Makes a topic that nothing is wrong with.
+        pub fn create(&mut self, name: &str, num_partitions: i32) {
+            let topic = super::NewTopic { name: name.to_string(), num_partitions, replication_factor: -1, ..super::NewTopic::default() };
+            let decision = self.decide(|cx| super::create_topics(cx, &[topic], false));
+            decision.answers[0].as_ref().unwrap();
+            self.apply(&decision.records);
+        }
+    }
+
+    pub fn registration() -> Registration {
+        Registration { incarnation: Uuid([9; 16]), endpoints: Vec::new(), rack: None, log_dirs: vec![Uuid([1; 16]), Uuid([2; 16])] }
     }
 }

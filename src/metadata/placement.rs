@@ -147,3 +147,34 @@ impl TopicLoad {
         self.brokers.get(&broker).copied().unwrap_or(0)
     }
 }
+
+/// Partitions of this broker that go to another shard, so that no shard has more than its share of a topic or of all.
+/// Those that stay within the shares stay where they are.
+pub fn rebalance(image: &Image, shards: u16) -> Vec<(Uuid, i32, ShardId)> {
+    assert!(shards > 0, "a broker has at least one shard");
+    let share = |partitions: usize| u64::try_from(partitions.div_ceil(usize::from(shards))).expect("counts fit into 64 bits");
+    let mine = |topic: &super::Topic| -> Vec<(i32, ShardId)> {
+        let of_node = topic.partitions().filter(|(_, partition)| partition.replicas.contains(&image.node));
+        of_node.map(|(index, partition)| (index, partition.shard)).collect()
+    };
+    let share_of_all = share(image.topics().map(|topic| mine(topic).len()).sum());
+    let mut load = Load { brokers: BTreeMap::new(), shards: vec![0; usize::from(shards)], node: image.node };
+    let mut homeless = Vec::new();
+    let mut topic_loads = Vec::new();
+    for topic in image.topics() {
+        let partitions = mine(topic);
+        let share_of_topic = share(partitions.len());
+        let mut topic_load = TopicLoad::of_topic(image, None, shards);
+        for (index, shard) in partitions {
+            let at = usize::from(shard.0);
+            if at < load.shards.len() && topic_load.shards[at] < share_of_topic && load.shards[at] < share_of_all {
+                topic_load.shards[at] += 1;
+                load.shards[at] += 1;
+            } else {
+                homeless.push((topic_loads.len(), topic.id, index));
+            }
+        }
+        topic_loads.push(topic_load);
+    }
+    homeless.into_iter().map(|(nth, topic, index)| (topic, index, load.take_shard(&mut topic_loads[nth]))).collect()
+}

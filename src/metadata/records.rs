@@ -184,6 +184,14 @@ message! {
     }
 }
 
+message! {
+    /// Ours: how many shards a broker has from now on.
+    ShardsCounted key 30001 versions 0..=0 flexible 0.. {
+        broker_id: i32 [0..],
+        shards: u16 [0..],
+    }
+}
+
 macro_rules! records {
     ($($kind:ident writes $version:literal),* $(,)?) => {
         /// One record of the metadata log.
@@ -243,6 +251,7 @@ records! {
     BrokerChanged writes 2,
     NoOp writes 0,
     PartitionPlaced writes 0,
+    ShardsCounted writes 0,
 }
 
 fn frame(out: &mut Vec<u8>, key: i16, version: i16) {

@@ -10,7 +10,8 @@
 use super::framing::{self, Content, Control, Damaged};
 use super::image::{Image, Partition, Topic};
 use super::records::{
-    ConfigSet, FeatureLevel, PartitionCreated, PartitionPlaced, ProducerIds, Record, RegisterBroker, ResourceType, TopicCreated,
+    ConfigSet, FeatureLevel, PartitionCreated, PartitionPlaced, ProducerIds, Record, RegisterBroker, ResourceType, ShardsCounted,
+    TopicCreated,
 };
 use crate::types::{BrokerId, Epoch, Offset, Timestamp};
 use crate::wire::codec::Writer;
@@ -113,6 +114,9 @@ pub fn image_records(image: &Image) -> Vec<Record> {
                 })
             }));
         }
+    }
+    if image.shards > 0 {
+        records.push(Record::from(ShardsCounted { broker_id: image.node.0, shards: image.shards }));
     }
     if image.next_producer_id > 0 {
         records.push(Record::from(ProducerIds {
