@@ -3,7 +3,7 @@
 use crate::error::ErrorCode;
 use crate::log::batch::HEADER_LEN;
 use crate::log::names::SegmentFile;
-use crate::log::{LogConfig, Need, Now, ReadAsk, ReadPlan, Retention, TimeAsk, TimePlan, Truncated};
+use crate::log::{LogConfig, Need, Now, ReadAsk, ReadPlan, Retention, Scratch, TimeAsk, TimePlan, Truncated};
 use crate::types::{Epoch, Instant, Offset, Position, ProducerId, Timestamp};
 use std::sync::Arc;
 
@@ -20,10 +20,6 @@ pub enum Origin {
     /// The leader of this partition, whose offsets and epochs are taken as they are.
     Replica,
 }
-
-/// Memory that [`Log::append`] works in when it must look into a compressed batch. One per core; holds nothing between calls.
-#[derive(Default)]
-pub struct Scratch {}
 
 /// A batch has its place in the log (or had it already).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -37,16 +37,20 @@
 //! serves reads from the old machine until the new one is there.
 
 pub mod batch;
+pub mod compress;
 pub mod config;
+mod lz4;
 mod machine;
 pub mod names;
 mod read;
+pub mod record;
 mod recovery;
 mod retention;
 
+pub use compress::Scratch;
 pub use config::{CleanupPolicy, CompressionConfig, LogConfig, TimestampType};
 pub use machine::{
-    Appended, Flush, IndexWrite, Log, Origin, ProducerInfo, RecordError, Refused, Roll, Scratch, SegmentInfo, Snapshot, Stored, Write,
+    Appended, Flush, IndexWrite, Log, Origin, ProducerInfo, RecordError, Refused, Roll, SegmentInfo, Snapshot, Stored, Write,
 };
 pub use read::{Corrupt, Need, ReadAsk, ReadPlan, Span, TimeAsk, TimeFound, TimePlan};
 pub use recovery::{Checkpoints, FileFound, Recovered, Recovery, Step};
