@@ -163,6 +163,17 @@ impl Header {
         let rest = self.attributes.get() & !ATTRIBUTE_LOG_APPEND_TIME;
         self.attributes.set(if on { rest | ATTRIBUTE_LOG_APPEND_TIME } else { rest });
     }
+    /// Makes the CRC right for this header, where it was right for `old` and the same `records_len` bytes follow. Does not
+    /// look at those: what damaged them since the CRC was checked stays visible.
+    ///
+    /// A CRC is linear: what changes in front of n bytes changes the sum by the sum of the change, moved on by n zero bytes.
+    pub fn reseal(&mut self, old: &Header, records_len: usize) {
+        let (new_bytes, old_bytes) = (&self.as_bytes()[CRC_FROM..], &old.as_bytes()[CRC_FROM..]);
+        if new_bytes != old_bytes {
+            let changed = crc32c::crc32c(new_bytes) ^ crc32c::crc32c(old_bytes);
+            self.crc.set(old.crc.get() ^ crc32c::crc32c_combine(changed, 0, records_len));
+        }
+    }
     /// Computes the CRC anew, of this header and the `records` that follow it.
     pub fn seal(&mut self, records: &[u8]) {
         let crc = crc32c::crc32c(&self.as_bytes()[CRC_FROM..]);
@@ -216,4 +227,50 @@ pub fn batches(bytes: &[u8]) -> impl Iterator<Item = (&Header, &[u8])> {
         }
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zerocopy::FromZeros as _;
+
+    #[test]
+    fn a_resealed_header_has_the_crc_that_a_fresh_sum_gives() {
+        for len in [0usize, 1, 7, 100, 65_536] {
+            let records: Vec<u8> = (0..len).map(|i| (i * 31 % 251).to_le_bytes()[0]).collect();
+            let mut old = Header::new_zeroed();
+            old.max_timestamp.set(12);
+            old.seal(&records);
+            let mut new = old;
+            new.set_log_append_time(true);
+            new.max_timestamp.set(1_700_000_000_000);
+            let mut fresh = new;
+            new.reseal(&old, len);
+            fresh.seal(&records);
+            assert_eq!(new, fresh, "{len}");
+        }
+    }
+
+    #[test]
+    fn a_walk_over_batches_ends_at_the_first_thing_that_is_none() {
+        let mut header = Header::new_zeroed();
+        header.magic = MAGIC;
+        header.length.set(49 + 3);
+        let mut bytes = header.as_bytes().to_vec();
+        bytes.extend_from_slice(b"abc");
+        let one = bytes.clone();
+        bytes.extend_from_slice(&one);
+        assert_eq!(batches(&bytes).count(), 2);
+        assert_eq!(meet(&bytes[one.len() * 2..]), Met::End);
+        assert_eq!(meet(&one[..60]), Met::Partial { header: None });
+        assert_eq!(meet(&one[..63]), Met::Partial { header: Some(&header) });
+        assert_eq!(meet(&[0; 61]), Met::Insane);
+        for length in [-1, 0, 48, i32::MIN] {
+            header.length.set(length);
+            assert_eq!(meet(header.as_bytes()), Met::Insane);
+        }
+        header.length.set(49);
+        header.base_offset.set(i64::MAX);
+        assert!(!header.is_sane(), "its end is no offset");
+    }
 }

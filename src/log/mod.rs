@@ -30,31 +30,54 @@
 //! | [`Log::expire_producers`] | | |
 //!
 //! None of it is needed for the next append. A log comes to life by [`Log::create`] (an empty directory) or by
-//! [`Recovery`] (whatever a stop or a crash left).
+//! [`recover`] (whatever a stop or a crash left).
 //!
 //! After a write that failed because the disk is full, the machine is ahead of the files and is thrown away: the shell
-//! runs a [`Recovery`] of that partition (nothing below `written_end` is scanned again but what its snapshot needs), and
-//! serves reads from the old machine until the new one is there.
+//! recovers that partition in a chore (nothing below `written_end` is looked at again but what its snapshot needs), and
+//! serves reads from the old machine until the new one is there. A follower that must give up the end of its log does the
+//! same, with [`Checkpoints::cut`].
+//!
+//! # The spare
+//!
+//! A roll must not wait for a file to be made. So the shell keeps, for each partition that is written to, a file
+//! [`names::SPARE`], allocated and empty, its name made durable before it counts as there. A [`Roll`] means: the next write
+//! goes to the spare. Renaming it to `<base>.log`, making empty `.index` and `.timeindex` beside it, syncing the
+//! directory and making the next spare is a chore, in this order. If the process ends before the rename,
+//! recovery finds the spare, sees that its first batch continues the log, and renames it then.
 
 pub mod batch;
+pub mod build;
+pub mod checkpoints;
 pub mod compress;
 pub mod config;
+mod epochs;
+mod finder;
+pub mod index;
+mod listing;
 mod lz4;
 mod machine;
 pub mod names;
+pub mod producers;
 mod read;
 pub mod record;
 mod recovery;
 mod retention;
+mod scan;
+mod segment;
+pub mod snapshot;
+mod time;
+mod validate;
 
 pub use compress::Scratch;
 pub use config::{CleanupPolicy, CompressionConfig, LogConfig, TimestampType};
+pub use listing::FileFound;
 pub use machine::{
     Appended, Flush, IndexWrite, Log, Origin, ProducerInfo, RecordError, Refused, Roll, SegmentInfo, Snapshot, Stored, Write,
 };
-pub use read::{Corrupt, Need, ReadAsk, ReadPlan, Span, TimeAsk, TimeFound, TimePlan};
-pub use recovery::{Checkpoints, FileFound, Recovered, Recovery, Step};
-pub use retention::{Retention, Truncated};
+pub use read::{Corrupt, Need, ReadAsk, ReadPlan, Span};
+pub use recovery::{Checkpoints, Partition, Recovered, Step, recover};
+pub use retention::Retention;
+pub use time::{TimeAsk, TimeFound, TimePlan};
 
 use crate::types::{Instant, Timestamp};
 
