@@ -87,6 +87,9 @@ impl BrokerConfig {
     pub fn with_dynamic(&self, cluster: &BTreeMap<String, String>, own: &BTreeMap<String, String>) -> (BrokerConfig, Vec<String>) {
         let mut config = self.clone();
         let mut warnings = Vec::new();
+        if (cluster, own) == (&self.layers.cluster, &self.layers.own) {
+            return (config, warnings);
+        }
         config.layers.cluster = usable(cluster, "all brokers", &mut warnings);
         config.layers.own = usable(own, "this broker", &mut warnings);
         match resolve(config.layers.clone()) {

@@ -171,7 +171,7 @@ fn create_topic(
     let assignments = assignments(cx, load, topic)?;
     names.take(&topic.name);
 
-    let id = Uuid::from_random(&mut *cx.random);
+    let id = unused_id(cx);
     let mut records = vec![Record::from(TopicCreated { name: topic.name.clone(), topic_id: id })];
     records.extend(overrides.iter().map(|(name, value)| {
         Record::from(ConfigSet {
@@ -191,6 +191,15 @@ fn create_topic(
         partition_records(cx, id, index, assignment, &mut records);
     }
     Ok((created, records))
+}
+
+fn unused_id(cx: &mut Context<'_>) -> Uuid {
+    loop {
+        let id = Uuid::from_random(&mut *cx.random);
+        if cx.image.topic_by_id(id).is_none() {
+            return id;
+        }
+    }
 }
 
 /// The records of one new partition.

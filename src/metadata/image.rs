@@ -396,3 +396,187 @@ pub struct Inconsistent(pub String);
 fn inconsistent(why: String) -> Inconsistent {
     Inconsistent(why)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::tests::{Random, World, registration};
+    use crate::metadata::{
+        self, Change, How, MorePartitions, NewTopic, OldTopic, alter_configs, create_partitions, create_topics, delete_topics, snapshot,
+    };
+    use crate::types::Timestamp;
+
+    #[test]
+    fn a_published_image_never_changes_and_shares_what_did_not() {
+        let mut world = World::new(1);
+        world.create("a", 2);
+        world.create("b", 2);
+        let published = world.image.clone();
+        world.create("c", 1);
+        let more = MorePartitions { topic: "a".to_string(), count: 3, assignment: None };
+        let decision = world.decide(|cx| create_partitions(cx, &[more], false));
+        world.apply(&decision.records);
+        assert_eq!((published.topics_count(), published.topic_by_name("a").unwrap().partitions.len()), (2, 2));
+        assert_eq!((world.image.topics_count(), world.image.topic_by_name("a").unwrap().partitions.len()), (3, 3));
+        let shared = |name| std::ptr::eq(published.topic_by_name(name).unwrap(), world.image.topic_by_name(name).unwrap());
+        assert!(shared("b") && !shared("a"));
+    }
+
+    #[test]
+    fn records_that_cannot_follow_are_told_and_change_nothing() {
+        let mut world = World::new(1);
+        world.create("a", 1);
+        let id = world.image.topic_by_name("a").unwrap().id;
+        let stranger = Uuid([7; 16]);
+        for (record, told) in [
+            (TopicCreated { name: "a".into(), topic_id: stranger }.into(), "topic a (BwcHBwcHBwcHBwcHBwcHBw) exists already"),
+            (TopicCreated { name: "b".into(), topic_id: id }.into(), "exists already"),
+            (
+                PartitionCreated { topic_id: stranger, partition_id: 0, ..Default::default() }.into(),
+                "topic BwcHBwcHBwcHBwcHBwcHBw does not exist",
+            ),
+            (
+                PartitionCreated { topic_id: id, partition_id: 2, ..Default::default() }.into(),
+                "partition 2 of topic a follows on 1 partitions",
+            ),
+            (
+                PartitionCreated { topic_id: id, partition_id: -1, ..Default::default() }.into(),
+                "partition -1 of topic a follows on 1 partitions",
+            ),
+            (PartitionChanged { topic_id: id, partition_id: 1, ..Default::default() }.into(), "partition 1 of topic a does not exist"),
+            (PartitionPlaced { topic_id: id, partition_id: -1, broker_id: 0, shard: 1 }.into(), "partition -1 of topic a does not exist"),
+            (metadata::records::TopicRemoved { topic_id: stranger }.into(), "does not exist"),
+            (metadata::records::UnregisterBroker { broker_id: 9, broker_epoch: 0 }.into(), "broker 9 is not registered"),
+            (BrokerChanged { broker_id: 9, ..Default::default() }.into(), "broker 9 is not registered"),
+            (BrokerChanged { broker_id: 0, broker_epoch: -5, ..Default::default() }.into(), "and its change has -5"),
+            (ConfigSet { resource_type: 3, ..Default::default() }.into(), "resource type 3 of a configuration is unknown"),
+            (
+                ConfigSet { resource_type: 2, resource_name: "z".into(), ..Default::default() }.into(),
+                "topic z has a configuration and does not exist",
+            ),
+        ] {
+            let record: Record = record;
+            let before = world.image.clone();
+            let why = world.image.apply(&record).unwrap_err();
+            assert!(why.0.contains(told), "{record:?}: {}", why.0);
+            world.image.end = before.end;
+            assert_eq!(world.image, before, "{record:?}");
+        }
+    }
+
+    #[test]
+    fn naming_a_leader_begins_an_epoch_and_any_change_counts() {
+        let mut world = World::new(1);
+        world.create("a", 1);
+        let topic_id = world.image.topic_by_name("a").unwrap().id;
+        for (change, leader, leader_epoch, partition_epoch) in [
+            (PartitionChanged { isr: Some(vec![]), ..Default::default() }, 0, 0, 1),
+            (PartitionChanged { leader: -1, ..Default::default() }, -1, 1, 2),
+            (PartitionChanged { leader: 0, isr: Some(vec![0]), ..Default::default() }, 0, 2, 3),
+            (PartitionChanged { leader: 0, ..Default::default() }, 0, 3, 4),
+        ] {
+            world.apply(&[PartitionChanged { topic_id, partition_id: 0, ..change }.into()]);
+            let partition = &world.image.topic_by_id(topic_id).unwrap().partitions[0];
+            assert_eq!((partition.leader.0, partition.leader_epoch.0, partition.partition_epoch), (leader, leader_epoch, partition_epoch));
+        }
+    }
+
+    /// What a topic is, in the plainest form.
+    #[derive(Debug, Default, PartialEq)]
+    struct Plain {
+        partitions: usize,
+        overrides: Overrides,
+    }
+
+    #[test]
+    fn on_any_walk_the_image_is_what_the_requests_asked_for() {
+        for seed in 0..40 {
+            let mut random = Random(seed);
+            let mut world = World::new(2);
+            let mut model: BTreeMap<String, Plain> = BTreeMap::new();
+            let mut producer_ids = 0;
+            for _ in 0..60 {
+                let name = format!("t{}", random.below(6));
+                let count = random.below(7) as i32;
+                let published = world.image.clone();
+                let copy = format!("{published:?}");
+                match random.below(6) {
+                    0 | 1 => {
+                        let topic = NewTopic { name: name.clone(), num_partitions: count, replication_factor: 1, ..NewTopic::default() };
+                        let decision = world.decide(|cx| create_topics(cx, &[topic], false));
+                        let expected = count > 0 && !model.contains_key(&name);
+                        assert_eq!(decision.answers[0].is_ok(), expected, "seed {seed}");
+                        if expected {
+                            model.insert(name, Plain { partitions: count as usize, ..Plain::default() });
+                        }
+                        world.apply(&decision.records);
+                    }
+                    2 => {
+                        let decision = world.decide(|cx| delete_topics(cx, &[OldTopic { name: Some(name.clone()), id: Uuid::ZERO }]));
+                        assert_eq!(decision.answers[0].result.is_ok(), model.remove(&name).is_some(), "seed {seed}");
+                        world.apply(&decision.records);
+                    }
+                    3 => {
+                        let more = MorePartitions { topic: name.clone(), count, assignment: None };
+                        let decision = world.decide(|cx| create_partitions(cx, &[more], false));
+                        let grows = model.get_mut(&name).filter(|plain| plain.partitions < count as usize);
+                        assert_eq!(decision.answers[0].is_ok(), grows.is_some(), "seed {seed}");
+                        if let Some(plain) = grows {
+                            plain.partitions = count as usize;
+                        }
+                        world.apply(&decision.records);
+                    }
+                    4 => {
+                        let entries = [("retention.ms", "5"), ("segment.ms", "6"), ("cleanup.policy", "compact")];
+                        let some: Overrides = entries
+                            .iter()
+                            .filter(|_| random.below(2) == 0)
+                            .map(|(name, value)| (name.to_string(), value.to_string()))
+                            .collect();
+                        let entries = some.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
+                        let change = Change { resource_type: 2, resource_name: name.clone(), how: How::Replace(entries) };
+                        let decision = world.decide(|cx| alter_configs(cx, &[change], false));
+                        assert_eq!(decision.answers[0].is_ok(), model.contains_key(&name), "seed {seed}");
+                        if let Some(plain) = model.get_mut(&name) {
+                            plain.overrides = some;
+                        }
+                        world.apply(&decision.records);
+                    }
+                    _ => {
+                        world.shards = 1 + random.below(4) as u16;
+                        let records = world.decide(|cx| metadata::start(cx, &registration()));
+                        world.apply(&records);
+                        let epoch = world.image.broker(BrokerId(0)).unwrap().epoch;
+                        let (records, ids) = metadata::allocate_producer_ids(&world.image, BrokerId(0), epoch).unwrap();
+                        assert_eq!(ids.start, producer_ids);
+                        producer_ids = ids.end;
+                        world.apply(&records);
+                    }
+                }
+                assert_eq!(format!("{published:?}"), copy, "a published image never changes");
+                check(&world, &model);
+            }
+        }
+    }
+
+    fn check(world: &World, model: &BTreeMap<String, Plain>) {
+        let image = &world.image;
+        let seen: BTreeMap<String, Plain> = image
+            .topics()
+            .map(|topic| {
+                let overrides = image.overrides(ResourceType::Topic, &topic.name).cloned().unwrap_or_default();
+                (topic.name.to_string(), Plain { partitions: topic.partitions.len(), overrides })
+            })
+            .collect();
+        assert_eq!(&seen, model);
+        for topic in image.topics() {
+            assert!(std::ptr::eq(image.topic_by_id(topic.id).unwrap(), topic));
+            assert!(topic.partitions.iter().all(|p| p.shard.0 < world.shards.max(image.shards) && p.leader == BrokerId(0)));
+        }
+        assert_eq!(image.topics.len(), image.names.len());
+        assert_eq!(image.configured(ResourceType::Topic).count(), model.values().filter(|plain| !plain.overrides.is_empty()).count());
+        let bytes = snapshot::encode(image, Timestamp(5));
+        let empty = Image::new("cluster", BrokerId(0));
+        assert_eq!(snapshot::decode(&bytes, &empty, image.end, image.epoch).unwrap().as_ref(), Some(image));
+    }
+}

@@ -65,6 +65,7 @@ pub(crate) mod tests {
     pub struct World {
         pub image: Image,
         pub config: BrokerConfig,
+        fixed: BrokerConfig,
         pub shards: u16,
         pub random: Random,
     }
@@ -73,7 +74,7 @@ pub(crate) mod tests {
         /// Broker 0 has started, with two log directories and `shards` shards.
         pub fn new(shards: u16) -> World {
             let config = BrokerConfig::new(BTreeMap::new()).unwrap();
-            let mut world = World { image: Image::new("cluster", BrokerId(0)), config, shards, random: Random(1) };
+            let mut world = World { image: Image::new("cluster", BrokerId(0)), fixed: config.clone(), config, shards, random: Random(1) };
             let records = world.decide(|cx| super::start(cx, &registration()));
             world.apply(&records);
             world
@@ -90,7 +91,7 @@ pub(crate) mod tests {
             for record in records {
                 self.image.apply(record).unwrap();
             }
-            self.config = self.image.broker_config(&BrokerConfig::new(self.config.layers.fixed.clone()).unwrap()).0;
+            self.config = self.image.broker_config(&self.fixed).0;
         }
 
         /// Makes a topic that nothing is wrong with.
