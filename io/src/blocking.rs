@@ -163,6 +163,11 @@ pub fn random() -> u64 {
     crate::real::random()
 }
 
+/// The whole of a small text file.
+pub fn read_text(path: &std::path::Path) -> Result<String> {
+    std::fs::read_to_string(path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,9 +223,4 @@ mod tests {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         assert_eq!(Stream::connect_to(port, Duration::from_secs(5)).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     }
-}
-
-/// The whole of a small text file.
-pub fn read_text(path: &std::path::Path) -> Result<String> {
-    std::fs::read_to_string(path)
 }

@@ -19,8 +19,10 @@ fn buf(core: &mut Core, bytes: &[u8]) -> Buf {
     buf.freeze()
 }
 
+type Ask = Box<dyn FnOnce(&mut Core, Token) + Send>;
+
 /// Asks for one operation after another, each when the one before it is done, and returns their results.
-fn sequence(asks: Vec<Box<dyn FnOnce(&mut Core, Token) + Send>>) -> Vec<millrace_io::Result<Done>> {
+fn sequence(asks: Vec<Ask>) -> Vec<millrace_io::Result<Done>> {
     let (report, results) = std::sync::mpsc::channel();
     let mut asks = asks.into_iter();
     let mut asked = 0;
@@ -55,7 +57,7 @@ fn write_and_read_back(path: &Path, how: OpenHow, unit: usize) {
     let data = pattern(100 * unit, 1);
     let ask = |ask: fn(&File, &[u8], usize, &mut Core, Token)| {
         let (file, data) = (file.clone(), data.clone());
-        let ask: Box<dyn FnOnce(&mut Core, Token) + Send> = Box::new(move |core, token| ask(&file, &data, unit, core, token));
+        let ask: Ask = Box::new(move |core, token| ask(&file, &data, unit, core, token));
         ask
     };
     let results = sequence(vec![

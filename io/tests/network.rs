@@ -671,3 +671,76 @@ fn a_file_opened_by_one_clone_serves_until_the_last_is_gone() {
     connect(server.address).read_to_end(&mut received).unwrap();
     assert!(received == pattern(1 << 20, 9));
 }
+
+#[test]
+fn a_core_that_stops_takes_everything_back_from_the_kernel_first() {
+    // Everything that can be on its way is: receives of both kinds, sends that cannot end, pushes, accepts, connects, disk
+    // operations, and connections that come in the same moment.
+    let dir = common::TempDir::new("stops");
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent_address = silent.local_addr().unwrap();
+    for round in 0..10u64 {
+        let path = dir.path().join(round.to_string());
+        let (report, reports) = channel();
+        let mut accepted = 0;
+        let core = std::thread::spawn(move || {
+            let mut listening = false;
+            run(move |core, events| {
+                if !std::mem::replace(&mut listening, true) {
+                    let listener = core.listen("127.0.0.1:0".parse().unwrap()).unwrap();
+                    report.send(core.listener_address(listener)).unwrap();
+                }
+                for event in events.drain(..) {
+                    let Event::Accepted { socket, .. } = event else { continue };
+                    accepted += 1;
+                    if accepted % 2 == 0 {
+                        core.recv(socket);
+                    } else {
+                        let into = core.pool().take(100_000).unwrap();
+                        core.recv_into(socket, into);
+                    }
+                    let direct = OpenHow { direct: true, ..OpenHow::CREATE };
+                    let file = core.fs().open(&path, direct).unwrap();
+                    let mut large = core.pool().take(4 << 20).unwrap();
+                    large.resize(4 << 20);
+                    let large = large.freeze();
+                    let whole = Piece::Mem(large.clone());
+                    match accepted % 3 {
+                        0 => core.send(socket, vec![whole]),
+                        1 => core.send(socket, vec![whole, Piece::File { file: file.clone(), position: 0, len: 1 << 30 }]),
+                        _ => core.connect(silent_address, Token(accepted)),
+                    }
+                    if accepted == 12 {
+                        core.write(&file, 0, vec![large.clone(), large], Token(0));
+                        core.sync(&file, Token(0));
+                        let into = core.pool().take(1 << 20).unwrap();
+                        core.read(&file, 0, into, millrace_io::ReadHow::Uncached, Token(0));
+                        core.connect(silent_address, Token(0));
+                        core.stop();
+                    }
+                }
+                None
+            });
+        });
+        let address = reports.recv().unwrap();
+        let clients: Vec<_> = (0..20).map(|_| TcpStream::connect(address)).collect();
+        core.join().unwrap();
+        assert!(clients.iter().take(12).all(Result::is_ok));
+    }
+}
+
+#[test]
+fn a_core_that_spins_serves_like_one_that_sleeps() {
+    let options = real::Options { spin: Duration::from_micros(200), ..options() };
+    let server = serve(options, |core, events| {
+        echo(core, events);
+        None
+    });
+    let stream = connect(server.address);
+    for len in [1, 5000, 200_000] {
+        exchange(&stream, &pattern(len, 1));
+        // Longer than it spins.
+        std::thread::sleep(Duration::from_millis(1));
+        exchange(&stream, &pattern(len, 2));
+    }
+}

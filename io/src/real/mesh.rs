@@ -85,8 +85,8 @@ impl Mesh {
         self.mailboxes[usize::from(of.0)].ring.store(ring.descriptor(), Ordering::SeqCst);
     }
 
-    /// Moves `parcels` into the mailbox of `to`. The wake, if one is needed, leaves with the next enter of `ring`: true if so.
-    pub fn deliver(&self, from: CoreId, to: CoreId, parcels: &mut Vec<Parcel>, ring: &mut Ring) -> bool {
+    /// Moves `parcels` into the mailbox of `to`. The wake, if one is needed, leaves with the next enter of `ring`.
+    pub fn deliver(&self, from: CoreId, to: CoreId, parcels: &mut Vec<Parcel>, ring: &mut Ring) {
         let mailbox = &self.mailboxes[usize::from(to.0)];
         {
             let mut inbox = mailbox.parcels[usize::from(from.0)].lock().expect(NO_PANIC);
@@ -96,14 +96,12 @@ impl Mesh {
                 inbox.append(parcels);
             }
         }
-        let wake = mailbox.announce();
-        if wake {
+        if mailbox.announce() {
             // Should the message fail, then because that core has ended: nobody is there to be woken.
             let target = types::Fd(mailbox.ring.load(Ordering::SeqCst));
             let message = opcode::MsgRingData::new(target, 0, Tag::WAKE.bits(), None).build();
-            ring.push(message.flags(squeue::Flags::SKIP_SUCCESS), Tag::IGNORED);
+            ring.push(message.flags(squeue::Flags::SKIP_SUCCESS), Tag::MESSAGE);
         }
-        wake
     }
 
     /// A chore is done. Called by the clerk's thread.

@@ -182,7 +182,7 @@ impl Net {
                 let result = result.map(|descriptor| self.insert(descriptor));
                 events.push(Event::Connected { token, result });
             }
-            Kind::Ignored | Kind::Wake | Kind::Disk => unreachable!("not the network's"),
+            Kind::Ignored | Kind::Wake | Kind::Message | Kind::Disk => unreachable!("not the network's"),
         }
     }
 

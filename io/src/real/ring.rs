@@ -26,6 +26,8 @@ pub enum Kind {
     Ignored,
     /// Another core or thread has left something for this one.
     Wake,
+    /// To another ring. Completes only if it fails: that core has ended.
+    Message,
     Receive,
     Send,
     /// A socket takes more bytes.
@@ -45,6 +47,7 @@ pub struct Tag {
 impl Tag {
     pub const IGNORED: Tag = Tag { kind: Kind::Ignored, slot: 0 };
     pub const WAKE: Tag = Tag { kind: Kind::Wake, slot: 0 };
+    pub const MESSAGE: Tag = Tag { kind: Kind::Message, slot: 0 };
 
     pub fn new(kind: Kind, slot: u32) -> Tag {
         Tag { kind, slot }
@@ -53,8 +56,8 @@ impl Tag {
         u64::from(self.kind as u8) << 32 | u64::from(self.slot)
     }
     fn from_bits(bits: u64) -> Tag {
-        const KINDS: [Kind; 8] =
-            [Kind::Ignored, Kind::Wake, Kind::Receive, Kind::Send, Kind::Writable, Kind::Accept, Kind::Connect, Kind::Disk];
+        const KINDS: [Kind; 9] =
+            [Kind::Ignored, Kind::Wake, Kind::Message, Kind::Receive, Kind::Send, Kind::Writable, Kind::Accept, Kind::Connect, Kind::Disk];
         let kind = usize::try_from(bits >> 32).ok().and_then(|kind| KINDS.get(kind)).expect("only tags travel through the ring");
         Tag { kind: *kind, slot: u32::try_from(bits & 0xffff_ffff).expect("masked") }
     }
@@ -102,6 +105,8 @@ pub struct Ring {
     uring: IoUring,
     /// Pushed and not yet taken by the kernel.
     queued: u32,
+    /// Something queued is waited for: better now than after another turn.
+    hurried: bool,
     /// Index under which the ring's descriptor is registered: saves a look-up in every enter.
     registered: Option<u32>,
     reaped: Vec<Completion>,
@@ -138,7 +143,8 @@ struct ResourceUpdate {
 
 impl Ring {
     /// A ring for the calling thread, and only for it. `entries`: submissions that fit before the kernel must take them.
-    pub fn new(entries: u32) -> Result<Ring> {
+    /// `watched`: completions that wait to be worked off can be seen without a system call, for those who spin.
+    pub fn new(entries: u32, watched: bool) -> Result<Ring> {
         let mut last = Error::from_raw_os_error(libc::EINVAL);
         // From the newest kernel's best to the oldest kernel's least; EINVAL says that a flag is unknown.
         for level in (0..4).rev() {
@@ -150,10 +156,13 @@ impl Ring {
                 1 => drop(builder.setup_coop_taskrun()),
                 _ => {}
             }
+            if watched && level > 0 {
+                builder.setup_taskrun_flag();
+            }
             match builder.build(entries) {
                 Ok(uring) => {
                     let registered = register_ring_descriptor(uring.as_raw_fd());
-                    return Ok(Ring { uring, queued: 0, registered, reaped: Vec::new() });
+                    return Ok(Ring { uring, queued: 0, hurried: false, registered, reaped: Vec::new() });
                 }
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => last = error,
                 Err(error) => return Err(error),
@@ -194,6 +203,7 @@ impl Ring {
     /// Queues an entry; the kernel sees it with the next [`Ring::enter`], or at once if the queue is full.
     pub fn push(&mut self, entry: squeue::Entry, tag: Tag) {
         let entry = entry.user_data(tag.bits());
+        self.hurried |= matches!(tag.kind, Kind::Send | Kind::Disk | Kind::Connect | Kind::Message);
         loop {
             // SAFETY: whoever pushes keeps what the entry points to until the completion has come (see the file's doc).
             if unsafe { self.uring.submission().push(&entry) }.is_ok() {
@@ -228,6 +238,16 @@ impl Ring {
         self.push(opcode::AsyncCancel2::new(types::CancelBuilder::any().all()).build().flags(squeue::Flags::SKIP_SUCCESS), Tag::IGNORED);
     }
 
+    /// Should the ring be entered before anything else is done?
+    pub fn is_hurried(&self) -> bool {
+        self.hurried
+    }
+
+    /// Is there something that an enter would turn into completions? Seen only by a watched ring.
+    pub fn has_unfinished(&mut self) -> bool {
+        self.uring.submission().taskrun()
+    }
+
     /// Makes room in the submission queue.
     fn submit(&mut self) {
         match self.call(0, 0, std::ptr::null()) {
@@ -244,6 +264,7 @@ impl Ring {
 
     /// Hands over what is queued, lets the kernel work off what has completed, and waits for a completion as `wait` says.
     pub fn enter(&mut self, wait: Wait) -> Result<()> {
+        self.hurried = false;
         let timespec;
         let mut argument = EnterArgument { sigmask: 0, sigmask_len: 0, min_wait_us: 0, timespec: 0 };
         let want = if wait == Wait::Not || !self.reaped.is_empty() { 0 } else { 1 };

@@ -29,9 +29,6 @@ pub struct Sending {
     header: libc::msghdr,
 }
 
-// SAFETY: the pointers in `iovecs` and `header` point to what the value itself owns.
-unsafe impl Send for Sending {}
-
 #[derive(Debug, PartialEq, Eq)]
 pub enum Push {
     /// Everything is gone.
@@ -138,14 +135,21 @@ impl Sending {
             if budget == 0 {
                 return Ok(Push::Again);
             }
-            let moved = match &self.pieces[self.next] {
+            let (asked, moved) = match &self.pieces[self.next] {
                 Piece::Mem(_) => self.push_memory(socket),
-                Piece::File { file, position, len } => push_file(socket, file, position + self.gone, (len - self.gone).min(budget)),
+                Piece::File { file, position, len } => {
+                    let asked = (len - self.gone).min(budget);
+                    (asked, push_file(socket, file, position + self.gone, asked))
+                }
             };
             match moved {
                 Ok(bytes) => {
                     self.advance(bytes);
                     budget = budget.saturating_sub(bytes);
+                    // Asking once more would only be told so.
+                    if bytes < asked {
+                        return Ok(Push::Full);
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Push::Full),
@@ -155,11 +159,13 @@ impl Sending {
         Ok(Push::Done)
     }
 
-    fn push_memory(&mut self, socket: RawFd) -> Result<u64> {
+    /// Asked for, and moved.
+    fn push_memory(&mut self, socket: RawFd) -> (u64, Result<u64>) {
         let more = if self.gather() { libc::MSG_MORE } else { 0 };
+        let asked = self.iovecs.iter().map(|part| part.iov_len as u64).sum();
         // SAFETY: header and parts live in `self`, what they point to in `pieces`.
         let sent = unsafe { libc::sendmsg(socket, &raw const self.header, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | more) };
-        u64::try_from(sent).map_err(|_| Error::last_os_error())
+        (asked, u64::try_from(sent).map_err(|_| Error::last_os_error()))
     }
 }
 
