@@ -1,8 +1,8 @@
 //! The metadata log of a quorum of one: what is proposed, what is durable, and the files it lies in.
 //!
 //! ```text
-//!  decide on latest() ──▶ propose ──▶ Write ──▶ disk ──▶ written(end) ──▶ committed Arc<Image> to every core
-//!                            │
+//!  decide on latest() ──▶ propose ──▶ … ──▶ take_write: one batch of all of it ──▶ disk ──▶ written ──▶ committed Arc<Image>
+//!                            │                                                                          to every core
 //!                            └──▶ latest image: the next decision already sees it
 //!
 //!  __cluster_metadata-0/
@@ -11,14 +11,14 @@
 //!    00000000000000004711.log                  from there on; the next write goes to its end
 //! ```
 //!
-//! A write is acknowledged once it is durable. A crash tears at most the end of the last file: what is whole stays.
+//! A write is acknowledged once it is durable, and the next one begins after that. Each is one batch, so that a crash tears
+//! at most one batch, and nothing whole stands behind a torn one.
 
 use super::framing::{self, Content, Damaged};
 use super::image::Image;
 use super::records::Record;
 use super::snapshot;
 use crate::types::{BrokerId, Epoch, Offset, Timestamp};
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The folder of the metadata log in its log directory.
@@ -27,14 +27,16 @@ pub const DIRECTORY: &str = "__cluster_metadata-0";
 /// Owned by the control shard.
 ///
 /// Holds between any two calls:
-/// - `committed.end <= latest.end`, and `pending` are the images in between, oldest first
-/// - `active` is where `latest.end` will be written
+/// - `committed` is what is in the files; `writing`, if a write is under way, what they come to with it
+/// - `gathered` are the records from there to `latest`
+/// - `active` is where the next write goes, or the one that is under way
 #[derive(Debug)]
 pub struct Quorum {
     epoch: Epoch,
     latest: Arc<Image>,
     committed: Arc<Image>,
-    pending: VecDeque<Arc<Image>>,
+    writing: Option<Writing>,
+    gathered: Vec<Record>,
     active: LogFile,
     /// Closed log files, oldest first, with the offset after each.
     closed: Vec<(LogFile, Offset)>,
@@ -44,6 +46,7 @@ pub struct Quorum {
     snapshot_begun: Option<(Offset, Epoch)>,
     /// Bytes of log since the last snapshot.
     bytes_since_snapshot: u64,
+    /// Size of the last whole snapshot.
     snapshot_bytes: u64,
 }
 
@@ -51,6 +54,13 @@ pub struct Quorum {
 const SNAPSHOT_AFTER_BYTES_MIN: u64 = 1 << 20;
 /// Log since the last snapshot, in sizes of that. Raising it makes starts longer and snapshots rarer.
 const SNAPSHOT_AFTER_SNAPSHOTS: u64 = 4;
+
+/// A write that is under way.
+#[derive(Debug)]
+struct Writing {
+    image: Arc<Image>,
+    bytes: u64,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct LogFile {
@@ -70,10 +80,9 @@ impl LogFile {
     }
 }
 
-/// Bytes to append to a file of [`DIRECTORY`] and make durable; then [`Quorum::written`]. Writes are carried out in order.
+/// Bytes to append to [`Quorum::active`] and make durable; then [`Quorum::written`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
-    /// Made if it is not there.
     pub file: String,
     pub position: u64,
     pub bytes: Vec<u8>,
@@ -81,12 +90,19 @@ pub struct Write {
     pub end: Offset,
 }
 
-/// A snapshot to write under a name of its own ending (`.part`), make durable, and rename; then
+/// A snapshot to write into a file of its own, of which either all survives a crash or nothing; then
 /// [`Quorum::snapshot_written`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     pub file: String,
-    pub bytes: Vec<u8>,
+    image: Arc<Image>,
+}
+
+impl Snapshot {
+    /// The whole file. Takes a while for a large cluster.
+    pub fn bytes(&self, now: Timestamp) -> Vec<u8> {
+        snapshot::encode(&self.image, now)
+    }
 }
 
 impl Quorum {
@@ -105,55 +121,77 @@ impl Quorum {
         self.epoch
     }
 
-    /// Takes a decision into the log. There is at least one record. They follow from [`Quorum::latest`], so they apply.
-    pub fn propose(&mut self, now: Timestamp, records: &[Record]) -> Write {
-        let base = self.latest.end;
-        let mut image = Image::clone(&self.latest);
-        for record in records {
+    /// Where the next write goes: a file of [`DIRECTORY`], to be made if it is not there, and its length.
+    pub fn active(&self) -> (String, u64) {
+        (self.active.name(), self.active.bytes)
+    }
+
+    /// Takes a decision into the log. Its records follow from [`Quorum::latest`], so they apply.
+    pub fn propose(&mut self, records: Vec<Record>) {
+        if records.is_empty() {
+            return;
+        }
+        let image = Arc::make_mut(&mut self.latest);
+        for record in &records {
             image.apply(record).unwrap_or_else(|why| panic!("a decision contradicts its image: {}", why.0));
         }
         image.epoch = self.epoch;
-        let bytes = framing::batch_of(base, self.epoch, now, records);
-        let write = Write { file: self.active.name(), position: self.active.bytes, bytes, end: image.end };
-        self.active.bytes += length(&write.bytes);
-        self.bytes_since_snapshot += length(&write.bytes);
-        self.latest = Arc::new(image);
-        self.pending.push_back(self.latest.clone());
-        write
+        self.gathered.extend(records);
     }
 
-    /// Everything before `end` is durable. The image to publish, unless it has been.
-    pub fn written(&mut self, end: Offset) -> Option<Arc<Image>> {
-        assert!(end <= self.latest.end, "what was not proposed is not durable");
-        let durable = self.pending.iter().take_while(|image| image.end <= end).count();
-        let newest = self.pending.drain(..durable).next_back()?;
-        self.committed = newest.clone();
-        Some(newest)
+    /// Everything that was proposed since the last write, as one batch, if there is something. No other write is under way.
+    pub fn take_write(&mut self, now: Timestamp) -> Option<Write> {
+        assert!(self.writing.is_none(), "one write at a time");
+        if self.gathered.is_empty() {
+            return None;
+        }
+        let records = std::mem::take(&mut self.gathered);
+        let bytes = framing::batch_of(self.committed.end, self.epoch, now, &records);
+        self.writing = Some(Writing { image: self.latest.clone(), bytes: length(&bytes) });
+        Some(Write { file: self.active.name(), position: self.active.bytes, bytes, end: self.latest.end })
     }
 
-    /// A snapshot, if the log has grown by `bytes_max` (or enough to make starts slow) since the last one, none is being written, and nothing is on its way
-    /// to the disk: the log goes on in a new file at once, and only the last file may be torn by a crash.
-    pub fn snapshot_due(&mut self, now: Timestamp, bytes_max: u64) -> Option<Snapshot> {
+    /// The write is durable. The image to publish.
+    pub fn written(&mut self) -> Arc<Image> {
+        let Writing { image, bytes } = self.writing.take().expect("a write is under way");
+        self.active.bytes += bytes;
+        self.bytes_since_snapshot += bytes;
+        self.committed = image.clone();
+        image
+    }
+
+    /// There was no room for the write: all that is not committed is forgotten. The file is to be cut back to the length of
+    /// [`Quorum::active`], durably, before the next write.
+    pub fn refused(&mut self) {
+        assert!(self.writing.take().is_some(), "a write is under way");
+        self.gathered.clear();
+        self.latest = self.committed.clone();
+    }
+
+    /// A snapshot, if the log has grown by `bytes_max` since the last one, or enough to make starts slow, none is being
+    /// written, and no write is under way: the log goes on in a new file at once ([`Quorum::active`]), and only the last file may be torn by a crash.
+    pub fn snapshot_due(&mut self, bytes_max: u64) -> Option<Snapshot> {
         let last = self.snapshot.map_or(Offset(0), |(end, _)| end);
         let worth_it = SNAPSHOT_AFTER_BYTES_MIN.max(self.snapshot_bytes.saturating_mul(SNAPSHOT_AFTER_SNAPSHOTS));
-        let busy = self.snapshot_begun.is_some() || !self.pending.is_empty();
+        let busy = self.snapshot_begun.is_some() || self.writing.is_some();
         if busy || self.bytes_since_snapshot < bytes_max.min(worth_it) || self.committed.end <= last {
             return None;
         }
         let image = &self.committed;
         self.snapshot_begun = Some((image.end, image.epoch));
-        let snapshot = Snapshot { file: snapshot::name(image.end, image.epoch), bytes: snapshot::encode(image, now) };
-        self.snapshot_bytes = length(&snapshot.bytes);
+        let snapshot = Snapshot { file: snapshot::name(image.end, image.epoch), image: image.clone() };
         if self.active.bytes > 0 {
-            self.closed.push((self.active, self.latest.end));
-            self.active = LogFile { base: self.latest.end, bytes: 0 };
+            self.closed.push((self.active, image.end));
+            self.active = LogFile { base: image.end, bytes: 0 };
         }
         self.bytes_since_snapshot = 0;
         Some(snapshot)
     }
 
-    /// The snapshot is durable under its own name. Files that nobody needs any more, to be deleted at leisure.
-    pub fn snapshot_written(&mut self) -> Vec<String> {
+    /// The snapshot is durable under its own name, with so many bytes. Files that nobody needs any more, to be deleted at
+    /// leisure.
+    pub fn snapshot_written(&mut self, bytes: u64) -> Vec<String> {
+        self.snapshot_bytes = bytes;
         let written = self.snapshot_begun.take().expect("a snapshot was begun");
         let mut superfluous: Vec<String> =
             self.snapshot.replace(written).map(|(end, epoch)| snapshot::name(end, epoch)).into_iter().collect();
@@ -172,6 +210,12 @@ impl Quorum {
 
 fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).expect("lengths fit into 64 bits")
+}
+
+/// Ours are written beside, with `.tmp`, Kafka's with `.part`.
+fn is_half_written(name: &str) -> bool {
+    let stem = name.strip_suffix(".tmp").or_else(|| name.strip_suffix(".part"));
+    stem.is_some_and(|stem| snapshot::parse_name(stem).is_some())
 }
 
 /// Brings the log back from its files: ask which to read next, hand in its bytes, until there is none.
@@ -218,7 +262,7 @@ impl Recovery {
             snapshot_bytes: 0,
             read: Vec::new(),
             truncate: None,
-            delete: names.iter().filter(|name| name.ends_with(".part")).cloned().collect(),
+            delete: names.iter().filter(|name| is_half_written(name)).cloned().collect(),
             notes: Vec::new(),
         }
     }
@@ -312,7 +356,8 @@ impl Recovery {
                 epoch,
                 latest: image.clone(),
                 committed: image,
-                pending: VecDeque::new(),
+                writing: None,
+                gathered: Vec::new(),
                 active,
                 closed: self.read,
                 snapshot: self.chosen,
@@ -363,6 +408,11 @@ mod tests {
         file.extend_from_slice(&write.bytes);
     }
 
+    fn propose(quorum: &mut Quorum, records: Vec<Record>) -> Write {
+        quorum.propose(records);
+        quorum.take_write(Timestamp(9)).unwrap()
+    }
+
     /// Records of a new topic, or of some setting.
     fn decide(world: &mut World, image: &Image, step: u64) -> Vec<Record> {
         world.image = image.clone();
@@ -383,9 +433,9 @@ mod tests {
         let mut images = vec![(0, quorum.latest().clone())];
         for step in 0..steps {
             let records = decide(&mut world, &quorum.latest().clone(), step);
-            let write = quorum.propose(Timestamp(i64::try_from(step).unwrap()), &records);
+            let write = propose(&mut quorum, records);
             append(&mut files, &write);
-            let published = quorum.written(write.end).unwrap();
+            let published = quorum.written();
             assert_eq!(&*published, quorum.latest());
             images.push((files[&write.file].len(), quorum.latest().clone()));
         }
@@ -406,8 +456,8 @@ mod tests {
             assert_eq!(files[LOG].len(), *kept);
             let mut world = World::new(2);
             let records = decide(&mut world, &expected.clone(), 1000);
-            let write = quorum.propose(Timestamp(9), &records);
-            append(&mut files, &write);
+            append(&mut files, &propose(&mut quorum, records));
+            quorum.written();
             let again = settle(&mut files);
             assert_eq!(again.latest(), quorum.latest());
             assert!(again.epoch() > quorum.epoch());
@@ -451,18 +501,46 @@ mod tests {
     #[test]
     fn decisions_see_each_other_before_they_are_durable_and_readers_see_them_after() {
         let mut world = World::new(1);
-        let mut quorum = settle(&mut Files::new());
-        let mut ends = Vec::new();
-        for step in 0..4 {
-            let records = decide(&mut world, &quorum.latest().clone(), step);
-            ends.push(quorum.propose(Timestamp(0), &records).end);
-        }
-        assert_eq!(quorum.latest().topics_count(), 2);
-        assert_eq!(quorum.committed().topics_count(), 0);
-        assert_eq!(quorum.written(ends[1]).unwrap().topics_count(), 1);
-        assert_eq!(quorum.written(ends[1]), None, "published once");
-        assert_eq!(quorum.written(ends[3]).unwrap().topics_count(), 2);
+        let mut files = Files::new();
+        let mut quorum = settle(&mut files);
+        let mut step = 0..;
+        let mut decided = |quorum: &mut Quorum| {
+            let records = decide(&mut world, &quorum.latest().clone(), step.next().unwrap());
+            quorum.propose(records);
+        };
+        decided(&mut quorum);
+        decided(&mut quorum);
+        let first = quorum.take_write(Timestamp(0)).unwrap();
+        decided(&mut quorum);
+        decided(&mut quorum);
+        assert_eq!((quorum.latest().topics_count(), quorum.committed().topics_count()), (2, 0));
+        append(&mut files, &first);
+        assert_eq!(quorum.written().topics_count(), 1);
+        append(&mut files, &quorum.take_write(Timestamp(0)).unwrap());
+        assert_eq!(quorum.written().topics_count(), 2);
         assert!(std::ptr::eq(quorum.latest(), &**quorum.committed()));
+        assert_eq!(framing::read(&files[LOG]).unwrap().batches.len(), 2, "what was decided during a write is one batch");
+        assert_eq!(quorum.take_write(Timestamp(0)), None);
+    }
+
+    #[test]
+    fn what_a_full_disk_refuses_was_never_decided() {
+        let (images, mut files) = history(3);
+        let mut quorum = settle(&mut files);
+        let mut world = World::new(1);
+        let durable = quorum.latest().clone();
+        let refused = decide(&mut world, &durable, 7);
+        assert!(propose(&mut quorum, refused).position > 0);
+        let after = decide(&mut world, &quorum.latest().clone(), 8);
+        quorum.propose(after);
+        quorum.refused();
+        assert_eq!(quorum.latest(), &images[3].1);
+        let next = decide(&mut world, &durable, 10);
+        append(&mut files, &propose(&mut quorum, next));
+        quorum.written();
+        let recovered = settle(&mut files);
+        assert_eq!(recovered.latest(), quorum.latest());
+        assert!(recovered.latest().topic_by_name("t7").is_none() && recovered.latest().topic_by_name("t10").is_some());
     }
 
     /// Writes with snapshots as the shell does them, crashing after every step of a file, and within every write.
@@ -477,7 +555,7 @@ mod tests {
             let mut durable = quorum.latest().clone();
             for step in 0..60 {
                 let records = decide(&mut world, &quorum.latest().clone(), step * 7 + 1);
-                let write = quorum.propose(Timestamp(0), &records);
+                let write = propose(&mut quorum, records);
                 if random.below(10) == 0 {
                     let torn = random.below(write.bytes.len() as u64) as usize;
                     append(&mut files, &Write { bytes: write.bytes[..torn].to_vec(), ..write.clone() });
@@ -485,19 +563,20 @@ mod tests {
                     continue;
                 }
                 append(&mut files, &write);
-                quorum.written(write.end);
+                quorum.written();
                 durable = quorum.latest().clone();
-                let Some(snapshot) = quorum.snapshot_due(Timestamp(0), 3_000) else { continue };
-                let part = format!("{}.part", snapshot.file);
+                let Some(snapshot) = quorum.snapshot_due(3_000) else { continue };
+                let bytes = snapshot.bytes(Timestamp(0));
+                let part = format!("{}.tmp", snapshot.file);
                 if random.below(4) == 0 {
-                    let torn = random.below(snapshot.bytes.len() as u64) as usize;
+                    let torn = random.below(bytes.len() as u64) as usize;
                     let name = if random.below(2) == 0 { part } else { snapshot.file };
-                    files.insert(name, snapshot.bytes[..torn].to_vec());
+                    files.insert(name, bytes[..torn].to_vec());
                     quorum = crash(&mut files, &durable, seed);
                     continue;
                 }
-                files.insert(snapshot.file, snapshot.bytes);
-                let mut deleted = quorum.snapshot_written();
+                let mut deleted = quorum.snapshot_written(length(&bytes));
+                files.insert(snapshot.file, bytes);
                 if random.below(3) == 0 {
                     deleted.truncate(random.below(1 + deleted.len() as u64) as usize);
                     deleted.iter().for_each(|name| assert!(files.remove(name).is_some(), "{name}"));
@@ -525,10 +604,9 @@ mod tests {
         let mut quorum = settle(&mut files);
         for step in 0..4 {
             let records = decide(&mut world, &quorum.latest().clone(), step);
-            let write = quorum.propose(Timestamp(0), &records);
-            append(&mut files, &write);
-            quorum.written(write.end);
-            quorum.snapshot_due(Timestamp(0), 0);
+            append(&mut files, &propose(&mut quorum, records));
+            quorum.written();
+            quorum.snapshot_due(0);
             quorum.snapshot_failed();
         }
         assert_eq!(files.len(), 4, "a snapshot that failed leaves all of the log");
