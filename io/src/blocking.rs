@@ -163,6 +163,11 @@ pub fn random() -> u64 {
     crate::real::random()
 }
 
+/// What this machine calls itself.
+pub fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned())
+}
+
 /// The whole of a small text file.
 pub fn read_text(path: &std::path::Path) -> Result<String> {
     std::fs::read_to_string(path)

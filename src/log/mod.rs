@@ -47,6 +47,7 @@
 
 pub mod batch;
 pub mod build;
+pub mod builder;
 pub mod checkpoints;
 pub mod compress;
 pub mod config;
@@ -68,6 +69,7 @@ pub mod snapshot;
 mod time;
 mod validate;
 
+pub use builder::BatchBuilder;
 pub use compress::Scratch;
 pub use config::{CleanupPolicy, CompressionConfig, LogConfig, TimestampType};
 pub use listing::FileFound;
