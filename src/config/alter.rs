@@ -52,6 +52,9 @@ pub struct Alteration {
     pub value: Option<String>,
 }
 
+/// Kafka can alter these for one broker while it runs. Here they take effect at the next start, so they are refused.
+pub(super) const AT_START_ONLY: &[&str] = &["listeners", "listener.security.protocol.map"];
+
 /// Longest value that the metadata log can hold.
 const VALUE_BYTES_MAX: usize = 32_767;
 
@@ -174,7 +177,7 @@ pub fn check_broker(config: &BrokerConfig, own: bool, set: &Overrides, changed: 
             single.join(", ")
         ));
     }
-    let listening = named(&|_, option| matches!(option.name, "listeners" | "listener.security.protocol.map"));
+    let listening = named(&|_, option| AT_START_ONLY.contains(&option.name));
     if !listening.is_empty() {
         return invalid(format!(
             "These configs take effect at the next start only; set them in the broker's file: [{}]",

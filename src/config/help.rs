@@ -1,5 +1,6 @@
 //! The table of options for people: `--help`, and the README's table.
 
+use super::alter::AT_START_ONLY;
 use super::option::{Effect, Importance, Opt, Scope};
 use super::table;
 
@@ -75,6 +76,7 @@ fn meaning(option: &Opt, separator: &str) -> String {
     }
     match option.scope {
         Scope::ReadOnly => {}
+        _ if AT_START_ONLY.contains(&option.name) => {}
         Scope::PerBroker => facts.push("can be altered at run time for one broker".to_string()),
         Scope::ClusterWide => facts.push("can be altered at run time".to_string()),
         Scope::Topic("") => {}

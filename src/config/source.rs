@@ -30,6 +30,9 @@ pub struct Sources<'a> {
     pub sets: &'a [String],
 }
 
+/// Variables that are for something else: what is logged, where the file is, what tests write.
+const NOT_OPTIONS: &[&str] = &["LOG", "CONFIG", "BLESS"];
+
 /// Reads all sources. An error is a list of sentences that say what is wrong, where, and what to do about it.
 pub fn load(sources: Sources<'_>) -> Result<Settings, Vec<String>> {
     let mut found: BTreeMap<String, (String, String)> = BTreeMap::new();
@@ -49,7 +52,7 @@ pub fn load(sources: Sources<'_>) -> Result<Settings, Vec<String>> {
         }
     }
     for (name, value) in sources.environment {
-        if let Some(suffix) = name.strip_prefix("MILLRACE_") {
+        if let Some(suffix) = name.strip_prefix("MILLRACE_").filter(|suffix| !NOT_OPTIONS.contains(suffix)) {
             found.insert(environment_key(suffix), (value.clone(), format!("environment variable {name}")));
         }
     }
@@ -168,7 +171,12 @@ mod tests {
     #[test]
     fn the_command_line_goes_before_the_environment_and_that_before_the_file() {
         let file = ("server.properties", "num.partitions=1\nlog.dirs=/file\nfetch.max.bytes=2048\n");
-        let environment = pairs(&[("MILLRACE_LOG_DIRS", "/environment"), ("MILLRACE_FETCH_MAX_BYTES", "4096"), ("HOME", "/root")]);
+        let environment = pairs(&[
+            ("MILLRACE_LOG_DIRS", "/environment"),
+            ("MILLRACE_FETCH_MAX_BYTES", "4096"),
+            ("MILLRACE_LOG", "debug"),
+            ("HOME", "/root"),
+        ]);
         let sets = sets(&["fetch.max.bytes=8192"]);
         let settings = load(Sources { file: Some(file), environment: &environment, sets: &sets }).unwrap();
         let expected = pairs(&[("fetch.max.bytes", "8192"), ("log.dirs", "/environment"), ("num.partitions", "1")]);
