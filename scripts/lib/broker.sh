@@ -19,7 +19,8 @@ broker_start() {
   listening 127.0.0.1 "$port" && die "port $port is in use"
   for setting in node.id=0 "log.dirs=$LOG_DIR" "$@"; do args+=(--set "$setting"); done
   [ "$port" = 9092 ] || args+=(--set "listeners=PLAINTEXT://127.0.0.1:$port")
-  printf 'exec %q server%s\n' "$kind" "$(printf ' %q' "${args[@]}")" > "$dir/command"
+  # Variables that begin with MILLRACE_ are settings to it.
+  printf 'unset "${!MILLRACE_@}"\nexec %q server%s\n' "$kind" "$(printf ' %q' "${args[@]}")" > "$dir/command"
   broker_launch "$dir" "$port"
 }
 

@@ -24,8 +24,8 @@ suite() {
   esac
 }
 
-# jobs for building: both cores, unless MILLRACE_JOBS says otherwise
-jobs=${MILLRACE_JOBS:-$(nproc)}
+# jobs for building: both cores, unless BUILD_JOBS says otherwise
+jobs=${BUILD_JOBS:-$(nproc)}
 
 # crate NAME VERSION [FEATURES]: fetches a crate from crates.io, builds its tests, and keeps the test binaries: NAME-VERSION/source, NAME-VERSION/bin/<binary>.
 crate_name='' crate_version='' crate_features=''
