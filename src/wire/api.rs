@@ -1,4 +1,4 @@
-//! The table of APIs: what Kafka 4.3 has, and what this broker serves of it. Pure data.
+//! The table of APIs: what Kafka 4.3 has (and ApiVersions 5, of 4.4), and what this broker serves of it. Pure data.
 //!
 //! Two questions, kept apart: what does the *codec* know ([`ApiKey::info`]; enough to find the body behind any request header,
 //! and to be a client), and what does the *broker* answer ([`SERVED`]; ApiVersions says exactly this).
@@ -207,6 +207,7 @@ pub const SERVED: &[Served] = &[
     served(ApiKey::ListOffsets, 1, 11),
     served(ApiKey::Metadata, 0, 13),
     served(ApiKey::FindCoordinator, 0, 6),
+    // Version 5 is Kafka 4.4's: the client says which broker it means (KIP-1242).
     served(ApiKey::ApiVersions, 0, 5),
     served(ApiKey::CreateTopics, 2, 7),
     served(ApiKey::DeleteTopics, 1, 6),

@@ -25,7 +25,7 @@ use super::schema::Field;
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
 
-/// A request or a response, in all versions that Kafka 4.3 has of it.
+/// A request or a response, in all versions that [`ApiKey::info`](super::api::ApiKey::info) tells of.
 pub trait Message: Sized + Default + Clone + Debug + PartialEq + 'static {
     /// API key. A response has the key of its request.
     const KEY: i16;
@@ -37,10 +37,10 @@ pub trait Message: Sized + Default + Clone + Debug + PartialEq + 'static {
     const FLEXIBLE: Option<i16>;
     const FIELDS: &'static [Field];
 
-    /// Reads a body of a version in [`Message::VERSIONS`]; what follows it is left in the reader.
+    /// Reads a body; what follows it is left in the reader. A version outside of [`Message::VERSIONS`] is malformed.
     fn decode(r: &mut Reader<'_>, version: i16) -> Result<Self, Malformed>;
 
-    /// Writes a body of a version in [`Message::VERSIONS`].
+    /// Writes a body. The version is one of [`Message::VERSIONS`].
     fn encode(&self, w: &mut Writer<'_>, version: i16);
 
     fn is_flexible(version: i16) -> bool {
@@ -96,7 +96,9 @@ macro_rules! message {
             const FIELDS: &'static [$crate::wire::schema::Field] = <$name>::FIELDS;
 
             fn decode(r: &mut $crate::wire::codec::Reader<'_>, version: i16) -> Result<Self, $crate::wire::codec::Malformed> {
-                assert!(Self::VERSIONS.contains(&version), "{} has no version {version}", Self::NAME);
+                if !Self::VERSIONS.contains(&version) {
+                    return Err(r.malformed("unknown version"));
+                }
                 let layout = $crate::wire::codec::Layout { version, flexible: Self::is_flexible(version), nullable: false };
                 $crate::wire::codec::Wire::read(r, layout)
             }

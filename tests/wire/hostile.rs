@@ -38,6 +38,16 @@ fn bytes_after_a_body_are_left_alone() {
     });
 }
 
+#[test]
+fn a_version_that_nobody_knows_is_malformed() {
+    for known in everything() {
+        for version in [known.versions.start() - 1, known.versions.end() + 1, i16::MIN, i16::MAX] {
+            let error = (known.decode)(&[0; 64], version).err().map(|e| e.what);
+            assert_eq!(error, Some("unknown version"), "{} version {version}", known.name);
+        }
+    }
+}
+
 /// Whatever was accepted can be written, and is read again as what it was.
 fn survives(known: &Known, version: i16, bytes: &[u8]) {
     if let Ok(message) = (known.decode)(bytes, version) {

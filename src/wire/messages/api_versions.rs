@@ -8,7 +8,8 @@ message! {
     ApiVersionsRequest key 18 versions 0..=5 flexible 3.. {
         client_software_name: String [3..],
         client_software_version: String [3..],
-        /// Cluster that the client means to reach (KIP-1242).
+        /// Cluster that the client means to reach (KIP-1242, Kafka 4.4). With another cluster or `node_id` it has come to the wrong
+        /// broker and is told REBOOTSTRAP_REQUIRED; a node without a cluster is INVALID_REQUEST.
         cluster_id: Option<String> [5.., null 5..],
         /// Broker that the client means to reach; -1 if it does not know.
         node_id: i32 [5..] = -1,

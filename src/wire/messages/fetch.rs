@@ -348,9 +348,11 @@ pub struct FetchedPartition {
 }
 
 impl<'a> FetchResponse<'a> {
-    /// Reads a body of a version in [`VERSIONS`]. The ranges count from the start of what `r` was made of.
+    /// Reads a body. The ranges count from the start of what `r` was made of. A version outside of [`VERSIONS`] is malformed.
     pub fn decode(r: &mut Reader<'a>, version: i16) -> Result<FetchResponse<'a>, Malformed> {
-        assert!(VERSIONS.contains(&version), "FetchResponse has no version {version}");
+        if !VERSIONS.contains(&version) {
+            return Err(r.malformed("unknown version"));
+        }
         let layout = layout(version);
         let mut response = FetchResponse { throttle_time_ms: r.i32()?, ..FetchResponse::default() };
         if version >= 7 {

@@ -51,9 +51,11 @@ pub struct Partition<R = Range<usize>> {
 }
 
 impl<'a> ProduceRequest<'a> {
-    /// Reads a body of a version in [`VERSIONS`]. The ranges count from the start of what `r` was made of.
+    /// Reads a body. The ranges count from the start of what `r` was made of. A version outside of [`VERSIONS`] is malformed.
     pub fn decode(r: &mut Reader<'a>, version: i16) -> Result<ProduceRequest<'a>, Malformed> {
-        assert!(VERSIONS.contains(&version), "ProduceRequest has no version {version}");
+        if !VERSIONS.contains(&version) {
+            return Err(r.malformed("unknown version"));
+        }
         let flexible = version >= FLEXIBLE;
         let transactional_id = r.nullable_str(flexible).map_err(|e| e.in_field("transactional_id"))?;
         let acks = r.i16()?;
