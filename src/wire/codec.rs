@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         Reader { bytes, at: 0 }
     }
 
-    /// Bytes read so far; positions given out by [`Reader::range`] count from the same zero.
+    /// Bytes read so far; positions given out by [`Reader::nullable_range`] count from the same zero.
     pub fn position(&self) -> usize {
         self.at
     }
