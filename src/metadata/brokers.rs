@@ -6,6 +6,7 @@ use super::placement;
 use super::records::{
     BrokerChanged, Endpoint, Feature, FeatureLevel, PartitionChanged, PartitionPlaced, ProducerIds, Record, RegisterBroker, ShardsCounted,
 };
+use crate::config::Listener;
 use crate::error::{ErrorCode, Refusal};
 use crate::types::{BrokerId, ShardId, Uuid};
 use std::ops::Range;
@@ -22,6 +23,23 @@ pub struct Registration {
     pub rack: Option<String>,
     /// Those that are online.
     pub log_dirs: Vec<Uuid>,
+}
+
+/// Where clients reach a broker, one for each listener name: a name that stands for an IPv4 and an IPv6 address is told by
+/// its first. `advertised_host` is filled in by the time.
+pub fn endpoints(listeners: &[Listener]) -> Vec<Endpoint> {
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    for listener in listeners {
+        if !endpoints.iter().any(|endpoint| endpoint.name == listener.name) {
+            endpoints.push(Endpoint {
+                name: listener.name.clone(),
+                host: listener.advertised_host.clone(),
+                port: listener.advertised_port,
+                security_protocol: listener.protocol.number(),
+            });
+        }
+    }
+    endpoints
 }
 
 /// Features of Kafka's that a cluster of ours finalizes, with the level and the least and highest level that this program
@@ -140,6 +158,13 @@ mod tests {
     use super::*;
     use crate::metadata::tests::{World, registration};
     use crate::types::Epoch;
+
+    #[test]
+    fn a_listener_name_is_told_once() {
+        let world = World::new(1);
+        let told: Vec<String> = endpoints(&world.config.listeners).iter().map(|e| format!("{} {}:{}", e.name, e.host, e.port)).collect();
+        assert_eq!(told, ["PLAINTEXT 127.0.0.1:9092"]);
+    }
 
     #[test]
     fn a_brokers_epoch_grows_with_every_start_and_so_does_every_leaders() {

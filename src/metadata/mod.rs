@@ -25,7 +25,8 @@ pub mod snapshot;
 pub mod topic_name;
 
 pub use brokers::{
-    FEATURES, METADATA_VERSION, PRODUCER_ID_BLOCK, Registration, allocate_producer_ids, directory_assigned, log_dirs_changed, start,
+    FEATURES, METADATA_VERSION, PRODUCER_ID_BLOCK, Registration, allocate_producer_ids, directory_assigned, endpoints, log_dirs_changed,
+    start,
 };
 pub use configs::{Change, How, alter_configs, describe_configs, list_config_resources};
 pub use controller::{Context, Decision, PARTITIONS_PER_REQUEST_MAX};

@@ -184,4 +184,50 @@ mod tests {
             assert!(!option.doc.contains("  "), "{}", option.name);
         }
     }
+
+    /// Options whose default is not Kafka's: a broker starts with no configuration at all, and alone. Their docs say so.
+    const OURS: &[&str] = &[
+        "broker\tcontroller.listener.names",
+        "broker\tlisteners",
+        "broker\tlog.dir",
+        "broker\tlog.dirs",
+        "broker\tnode.id",
+        "broker\toffsets.topic.replication.factor",
+        "broker\tprocess.roles",
+        "broker\tshare.coordinator.state.topic.min.isr",
+        "broker\tshare.coordinator.state.topic.replication.factor",
+        "broker\ttransaction.state.log.min.isr",
+        "broker\ttransaction.state.log.replication.factor",
+    ];
+    /// Kafka alters these without having them in its table.
+    const ONLY_DYNAMIC: &[&str] =
+        &["follower.replication.throttled.rate", "leader.replication.throttled.rate", "replica.alter.log.dirs.io.max.bytes.per.second"];
+
+    /// `tests/golden/options/options` was written by Kafka 4.3.1 itself.
+    #[test]
+    fn the_table_is_kafkas() {
+        let line = |of: &str, option: &Opt| {
+            let note = match option.scope {
+                Scope::PerBroker => "per-broker",
+                Scope::ClusterWide => "cluster-wide",
+                Scope::Topic(name) if !name.is_empty() => name,
+                _ => "-",
+            };
+            let importance = format!("{:?}", option.importance).to_uppercase();
+            let default = option.default.map_or("-".to_string(), |text| value::parse(option, text).unwrap().to_string());
+            format!("{of}\t{}\t{}\t{importance}\t{note}\t{default}", option.name, option.kind.word())
+        };
+        let kafkas = |option: &&Opt| !option.name.starts_with("millrace.") && !ONLY_DYNAMIC.contains(&option.name);
+        let ours: BTreeSet<String> = broker_options()
+            .filter(kafkas)
+            .map(|option| line("broker", option))
+            .chain(topic_options().filter(kafkas).map(|option| line("topic", option)))
+            .chain(GROUP.iter().map(|option| line("group", option)))
+            .chain(CLIENT_METRICS.iter().map(|option| line("metrics", option)))
+            .collect();
+        let golden: BTreeSet<String> = include_str!("../../../tests/golden/options/options").lines().map(str::to_string).collect();
+        let differs = |line: &&String| !OURS.iter().any(|name| line.starts_with(&format!("{name}\t")));
+        assert_eq!(golden.difference(&ours).filter(differs).collect::<Vec<_>>(), Vec::<&String>::new(), "not as in Kafka");
+        assert_eq!(ours.difference(&golden).filter(differs).collect::<Vec<_>>(), Vec::<&String>::new(), "not in Kafka");
+    }
 }
