@@ -160,10 +160,10 @@ fn broken_rules(file: &str, text: &str) -> Vec<String> {
                 broken.push(format!("src/{file}:{number}: `{word}`: this {}", rule.what));
             }
         }
-        if is_pure(file) {
-            if let Some(shell) = SHELLS.iter().find(|shell| line.contains(&format!("crate::{shell}::"))) {
-                broken.push(format!("src/{file}:{number}: pure code does not know the shell `{shell}`"));
-            }
+        if is_pure(file)
+            && let Some(shell) = SHELLS.iter().find(|shell| line.contains(&format!("crate::{shell}::")))
+        {
+            broken.push(format!("src/{file}:{number}: pure code does not know the shell `{shell}`"));
         }
     }
     for (number, line) in text.lines().enumerate() {

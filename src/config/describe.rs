@@ -10,7 +10,7 @@
 //! ```
 
 use super::broker::{BrokerConfig, Layers};
-use super::option::{Importance, Opt, Scope};
+use super::option::{Effect, Importance, Opt, Scope};
 use super::source::listener_option;
 use super::topic::{self, Overrides};
 use super::{table, value};
@@ -257,10 +257,15 @@ fn only_dynamic(name: &str) -> bool {
 }
 
 fn documentation(option: &Opt) -> String {
-    match option.unit.word() {
-        "" => option.doc.to_string(),
-        unit => format!("{} In {unit}.", option.doc),
-    }
+    let unit = match option.unit.word() {
+        "" => String::new(),
+        unit => format!(" In {unit}."),
+    };
+    let effect = match option.effect {
+        Effect::Full => "",
+        Effect::None => " No effect in Millrace yet.",
+    };
+    format!("{}{unit}{effect}", option.doc)
 }
 
 #[cfg(test)]
@@ -364,6 +369,14 @@ mod tests {
         let entries = client_metrics(&map(&[("interval.ms", "1000")]), None);
         assert_eq!(line(&entries, "interval.ms"), "1000 ClientMetrics rw 3 | interval.ms=1000@ClientMetrics");
         assert_eq!(line(&entries, "match"), " Default rw 7 |");
+    }
+
+    #[test]
+    fn an_option_without_effect_says_so() {
+        let config = BrokerConfig::new(BTreeMap::new()).unwrap();
+        let documentation = |name: &str| broker(&config, Some(&[name.to_string()]))[0].documentation.clone();
+        assert!(documentation("num.io.threads").ends_with(" No effect in Millrace yet."));
+        assert!(documentation("log.retention.check.interval.ms").ends_with(" In milliseconds."));
     }
 
     #[test]

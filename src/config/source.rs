@@ -76,6 +76,13 @@ pub fn load(sources: Sources<'_>) -> Result<Settings, Vec<String>> {
         }
         values.insert(key, value);
     }
+    for name in values.keys() {
+        let finer =
+            table::broker_synonyms(name).into_iter().take_while(|member| member != name).find(|member| values.contains_key(*member));
+        if let Some(finer) = finer {
+            warnings.push(format!("{name} has no effect beside {finer}, which is set too; remove one"));
+        }
+    }
     if problems.is_empty() { Ok(Settings { values, warnings }) } else { Err(problems) }
 }
 
@@ -207,6 +214,13 @@ mod tests {
             ]
         );
         assert_eq!(settings.values["num.partitions"], "2");
+    }
+
+    #[test]
+    fn two_units_for_one_thing_are_told() {
+        let sets = sets(&["log.retention.hours=1", "log.retention.ms=5", "log.flush.scheduler.interval.ms=7", "log.flush.interval.ms=8"]);
+        let settings = load(Sources { sets: &sets, ..Sources::default() }).unwrap();
+        assert_eq!(settings.warnings, ["log.retention.hours has no effect beside log.retention.ms, which is set too; remove one"]);
     }
 
     #[test]

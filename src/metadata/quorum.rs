@@ -416,7 +416,7 @@ mod tests {
     /// Records of a new topic, or of some setting.
     fn decide(world: &mut World, image: &Image, step: u64) -> Vec<Record> {
         world.image = image.clone();
-        if step % 3 == 0 || image.broker(BrokerId(0)).is_none() {
+        if step.is_multiple_of(3) || image.broker(BrokerId(0)).is_none() {
             return world.decide(|cx| crate::metadata::start(cx, &crate::metadata::tests::registration()));
         }
         let topic = NewTopic { name: format!("t{step}"), num_partitions: 2, replication_factor: 1, ..NewTopic::default() };
