@@ -201,7 +201,7 @@ impl Shard {
         let key = partition.key;
         let image = self.image.clone();
         let Some(topic) = image.topic_by_id(key.topic) else { return };
-        if self.life.opening.contains(&key) {
+        if self.life.opening.contains(&key) || !partition.is_settled() {
             return;
         }
         let (dir, path) = (partition.dir, partition.path.clone());

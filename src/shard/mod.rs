@@ -260,6 +260,7 @@ impl Shard {
     fn written(&mut self, core: &mut Core, id: PartitionId, write: u64, result: Result<(), Error>) {
         let Some(partition) = self.partitions.get_mut(id) else { return };
         if let Err(error) = result {
+            partition.write_failed(write);
             self.write_failed(core, id, &error);
             return;
         }

@@ -91,7 +91,15 @@ struct Staged {
 struct InFlight {
     write: u64,
     end: Offset,
-    done: bool,
+    state: WriteState,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WriteState {
+    Pending,
+    Done,
+    /// Nothing behind it counts any more; the log is opened anew once no write is pending.
+    Failed,
 }
 
 /// One vectored write.
@@ -213,7 +221,7 @@ impl Partition {
             staged.close();
             let write = self.next_write;
             self.next_write += 1;
-            self.in_flight.push_back(InFlight { write, end: staged.end, done: false });
+            self.in_flight.push_back(InFlight { write, end: staged.end, state: WriteState::Pending });
             let mut position = staged.position;
             for buf in &staged.bufs {
                 arrived.push(buf.held() as u64);
@@ -231,14 +239,28 @@ impl Partition {
 
     /// A write has come back: the high watermark follows the writes that are done without a gap.
     pub fn written(&mut self, write: u64) {
-        let entry = self.in_flight.iter_mut().find(|w| w.write == write).expect("every write comes back once");
-        entry.done = true;
-        while let Some(first) = self.in_flight.front().filter(|w| w.done) {
+        self.write_came_back(write, WriteState::Done);
+        while let Some(first) = self.in_flight.front().filter(|w| w.state == WriteState::Done) {
             let end = first.end;
             self.log.written(end);
             self.tell_leader(Event::Durable { upto: end });
             self.in_flight.pop_front();
         }
+    }
+
+    /// A write has come back and is not in the file, or only a part of it.
+    pub fn write_failed(&mut self, write: u64) {
+        self.write_came_back(write, WriteState::Failed);
+    }
+
+    fn write_came_back(&mut self, write: u64, state: WriteState) {
+        let entry = self.in_flight.iter_mut().find(|w| w.write == write).expect("every write comes back once");
+        entry.state = state;
+    }
+
+    /// Is no write on its way? Only then may somebody else look at the end of the file.
+    pub fn is_settled(&self) -> bool {
+        self.in_flight.iter().all(|w| w.state != WriteState::Pending)
     }
 
     pub fn is_quiet(&self) -> bool {

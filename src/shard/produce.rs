@@ -73,7 +73,9 @@ impl Shard {
                         self.rolled(core, id, roll);
                     }
                 }
-                (produced, Some(appended.end))
+                // A duplicate may be acknowledged already.
+                let high_watermark = self.partitions.get(id).map(|partition| partition.high_watermark());
+                (produced, Some(appended.end).filter(|end| high_watermark.is_none_or(|reached| reached < *end)))
             }
             Err(refused) => {
                 let produced = Produced {
