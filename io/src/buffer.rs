@@ -5,7 +5,7 @@
 //! came from, from whichever thread.
 //!
 //! Invariants: `len <= capacity`; memory is aligned to 4096 bytes; a pool's `taken` never exceeds its budget unless the
-//! caller used [`Pool::take_always`]; buffers kept for reuse are part of the budget too, but only up to `KEPT_MAX`.
+//! caller used [`Pool::take_always`]. Buffers kept for reuse come on top of that, up to `KEPT_MAX`.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::fmt;
@@ -19,9 +19,12 @@ pub const ALIGN: usize = 4096;
 /// Smallest and largest capacity kept for reuse; larger ones go back to the allocator.
 const CLASS_MIN: usize = 4096;
 const CLASS_MAX: usize = 1 << 20;
-const CLASSES: usize = (CLASS_MAX / CLASS_MIN).ilog2() as usize + 1;
-/// Bytes kept for reuse per size class. Raising it grows idle memory by up to `CLASSES` times as much per core.
-const KEPT_MAX: usize = 4 << 20;
+/// Four sizes per doubling: 4, 8, 12, 16, 20, 24, 28, 32, 40 … KiB. What is asked for is often a power of two and a header
+/// (a batch of 64 KiB in its request), and shall not hold twice as much.
+const CLASSES: usize = 4 * (CLASS_MAX / CLASS_MIN).ilog2() as usize - 4;
+/// Bytes kept for reuse: of one size, and of all. Raising them grows what an idle core holds after a busy time.
+const KEPT_CLASS_MAX: usize = 4 << 20;
+const KEPT_MAX: usize = 16 << 20;
 
 struct Memory {
     start: NonNull<u8>,
@@ -60,10 +63,34 @@ pub struct Pool(Arc<PoolShared>);
 struct PoolShared {
     budget: u64,
     taken: AtomicU64,
-    kept: Mutex<[Vec<Memory>; CLASSES]>,
+    kept: Mutex<Kept>,
     /// Somebody waits for memory: whoever gives some back says so through `wake`, once.
     awaited: AtomicBool,
     wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+/// Memory for the next ones, by size class.
+struct Kept {
+    classes: [Vec<Memory>; CLASSES],
+    bytes: usize,
+}
+
+impl Kept {
+    fn take(&mut self, class: usize) -> Option<Memory> {
+        let memory = self.classes[class].pop()?;
+        self.bytes -= memory.capacity;
+        Some(memory)
+    }
+    /// What is too much comes back, to be freed without the lock.
+    fn keep(&mut self, class: usize, memory: Memory) -> Option<Memory> {
+        let kept = &mut self.classes[class];
+        if (kept.len() + 1) * memory.capacity > KEPT_CLASS_MAX || self.bytes + memory.capacity > KEPT_MAX {
+            return Some(memory);
+        }
+        self.bytes += memory.capacity;
+        kept.push(memory);
+        None
+    }
 }
 
 /// The budget is used up; ask again when something has been given back.
@@ -76,7 +103,7 @@ impl Pool {
         Pool(Arc::new(PoolShared {
             budget,
             taken: AtomicU64::new(0),
-            kept: Mutex::new(std::array::from_fn(|_| Vec::new())),
+            kept: Mutex::new(Kept { classes: std::array::from_fn(|_| Vec::new()), bytes: 0 }),
             awaited: AtomicBool::new(false),
             wake: OnceLock::new(),
         }))
@@ -95,7 +122,7 @@ impl Pool {
     pub fn take_always(&self, capacity: usize) -> BufMut {
         let capacity = rounded(capacity);
         self.0.taken.fetch_add(capacity as u64, Ordering::Relaxed);
-        let kept = class(capacity).and_then(|class| self.0.kept.lock().expect("no panic while held")[class].pop());
+        let kept = class(capacity).and_then(|class| self.0.kept.lock().expect("no panic while held").take(class));
         let memory = kept.unwrap_or_else(|| Memory::new(capacity));
         BufMut { home: Arc::new(Home { memory: Some(memory), pool: self.clone() }), len: 0, capacity }
     }
@@ -126,10 +153,8 @@ impl Pool {
             }
         }
         if let Some(class) = class(memory.capacity) {
-            let kept = &mut self.0.kept.lock().expect("no panic while held")[class];
-            if (kept.len() + 1) * memory.capacity <= KEPT_MAX {
-                kept.push(memory);
-            }
+            let too_much = self.0.kept.lock().expect("no panic while held").keep(class, memory);
+            drop(too_much);
         }
     }
 }
@@ -140,13 +165,28 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// Powers of two up to CLASS_MAX, multiples of ALIGN above.
+/// The size of its class; multiples of ALIGN above the largest.
 fn rounded(capacity: usize) -> usize {
-    if capacity <= CLASS_MAX { capacity.max(CLASS_MIN).next_power_of_two() } else { capacity.next_multiple_of(ALIGN) }
+    if capacity > CLASS_MAX {
+        return capacity.next_multiple_of(ALIGN);
+    }
+    let capacity = capacity.max(CLASS_MIN);
+    // From half a power of two to the next in four steps, none of them smaller than the smallest class.
+    let step = (capacity.next_power_of_two() / 8).max(CLASS_MIN);
+    capacity.next_multiple_of(step)
 }
 
+/// Of a rounded capacity.
 fn class(capacity: usize) -> Option<usize> {
-    (capacity <= CLASS_MAX).then(|| (capacity / CLASS_MIN).ilog2() as usize)
+    if capacity > CLASS_MAX {
+        return None;
+    }
+    let units = capacity / CLASS_MIN;
+    if units <= 4 {
+        return Some(units - 1);
+    }
+    let half = units.next_power_of_two() / 2;
+    Some(4 * (half.ilog2() as usize - 1) + (units - half) / (half / 4) - 1)
 }
 
 struct Home {
@@ -296,6 +336,36 @@ mod tests {
         assert_eq!(pool.taken(), 4096);
         drop(part);
         assert_eq!(pool.taken(), 0);
+    }
+
+    #[test]
+    fn classes_are_dense_and_waste_at_most_a_quarter() {
+        let mut sizes: Vec<usize> = (1..=CLASS_MAX).step_by(1111).chain([CLASS_MAX, 65536, 65537]).map(rounded).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        let classes: Vec<_> = sizes.iter().map(|size| class(*size).unwrap()).collect();
+        assert_eq!(classes, (0..CLASSES).collect::<Vec<_>>(), "{sizes:?}");
+        assert!(sizes.iter().all(|size| rounded(*size) == *size && size % ALIGN == 0));
+        for asked in (CLASS_MIN..3 * CLASS_MAX).step_by(777) {
+            let got = rounded(asked);
+            assert!(got >= asked && got - asked <= (asked / 4).max(ALIGN), "{asked} became {got}");
+        }
+        assert_eq!(class(rounded(CLASS_MAX + 1)), None);
+    }
+
+    #[test]
+    fn what_is_kept_is_used_again_and_bounded() {
+        let pool = Pool::new(1 << 30);
+        let first = pool.take(100_000).unwrap();
+        let address = first.as_ptr();
+        drop(first);
+        assert_eq!(pool.take(99_000).unwrap().as_ptr(), address);
+        for capacity in [5000, 20_000, 70_000, 100_000, 1 << 20, 3 << 20] {
+            drop((0..100).map(|_| pool.take(capacity).unwrap()).collect::<Vec<_>>());
+        }
+        let kept = pool.0.kept.lock().unwrap();
+        assert_eq!(kept.bytes, kept.classes.iter().flatten().map(|memory| memory.capacity).sum::<usize>());
+        assert!(kept.bytes > KEPT_MAX / 2 && kept.bytes <= KEPT_MAX, "{}", kept.bytes);
     }
 
     #[test]
