@@ -101,6 +101,20 @@ pub enum Wait {
     Forever,
 }
 
+/// What a kernel's rings can do.
+#[derive(Clone, Copy, Debug)]
+enum Level {
+    /// 5.19: completions are worked off when the core enters the kernel anyway.
+    Cooperative,
+    /// 6.1: one thread uses the ring, and completions are worked off when it asks.
+    Deferred,
+    /// 6.6: no array between the queue and its entries.
+    NoArray,
+}
+
+/// Best first.
+const LEVELS: [Level; 3] = [Level::NoArray, Level::Deferred, Level::Cooperative];
+
 pub struct Ring {
     uring: IoUring,
     /// Pushed and not yet taken by the kernel.
@@ -146,29 +160,30 @@ impl Ring {
     /// `watched`: completions that wait to be worked off can be seen without a system call, for those who spin.
     pub fn new(entries: u32, watched: bool) -> Result<Ring> {
         let mut last = Error::from_raw_os_error(libc::EINVAL);
-        // From the newest kernel's best to the oldest kernel's least; EINVAL says that a flag is unknown.
-        for level in (0..4).rev() {
-            let mut builder = IoUring::builder();
-            builder.dontfork().setup_clamp().setup_cqsize(entries.saturating_mul(8)).setup_submit_all();
-            match level {
-                3 => drop(builder.setup_single_issuer().setup_defer_taskrun().setup_no_sqarray()),
-                2 => drop(builder.setup_single_issuer().setup_defer_taskrun()),
-                1 => drop(builder.setup_coop_taskrun()),
-                _ => {}
-            }
-            if watched && level > 0 {
-                builder.setup_taskrun_flag();
-            }
-            match builder.build(entries) {
-                Ok(uring) => {
-                    let registered = register_ring_descriptor(uring.as_raw_fd());
-                    return Ok(Ring { uring, queued: 0, hurried: false, registered, reaped: Vec::new() });
-                }
+        for level in LEVELS {
+            match Ring::at_level(level, entries, watched) {
+                // A flag that this kernel does not know.
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => last = error,
-                Err(error) => return Err(error),
+                other => return other,
             }
         }
         Err(last)
+    }
+
+    fn at_level(level: Level, entries: u32, watched: bool) -> Result<Ring> {
+        let mut builder = IoUring::builder();
+        builder.dontfork().setup_clamp().setup_cqsize(entries.saturating_mul(8)).setup_submit_all();
+        match level {
+            Level::NoArray => drop(builder.setup_single_issuer().setup_defer_taskrun().setup_no_sqarray()),
+            Level::Deferred => drop(builder.setup_single_issuer().setup_defer_taskrun()),
+            Level::Cooperative => drop(builder.setup_coop_taskrun()),
+        }
+        if watched {
+            builder.setup_taskrun_flag();
+        }
+        let uring = builder.build(entries)?;
+        let registered = register_ring_descriptor(uring.as_raw_fd());
+        Ok(Ring { uring, queued: 0, hurried: false, registered, reaped: Vec::new() })
     }
 
     /// Names what this kernel lacks, if anything.
@@ -335,4 +350,71 @@ fn register_ring_descriptor(descriptor: RawFd) -> Option<u32> {
     // SAFETY: `update` outlives the call, which writes the index into it.
     let done = unsafe { libc::syscall(libc::SYS_io_uring_register, descriptor, REGISTER_RING_FDS, &raw mut update, 1) };
     (done == 1).then_some(update.offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    /// Waits for completions until there are `count`.
+    fn complete(ring: &mut Ring, count: usize) -> Vec<Completion> {
+        let mut completions = Vec::new();
+        while completions.len() < count {
+            ring.enter(Wait::AtMost(Duration::from_secs(10))).unwrap();
+            ring.take_completions(&mut completions);
+        }
+        completions
+    }
+
+    #[test]
+    fn rings_of_older_kernels_do_what_newer_ones_do() {
+        for level in LEVELS {
+            for watched in [false, true] {
+                let mut ring = match Ring::at_level(level, 4, watched) {
+                    Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                        eprintln!("SKIPPED: this kernel has no rings of {level:?}");
+                        continue;
+                    }
+                    other => other.unwrap(),
+                };
+                assert_eq!(ring.missing().unwrap(), None);
+                // Many more than fit into either queue.
+                for slot in 0..1000 {
+                    ring.push(opcode::Nop::new().build(), Tag::new(Kind::Disk, slot));
+                }
+                let mut slots: Vec<_> = complete(&mut ring, 1000).iter().map(|completion| completion.tag.slot).collect();
+                slots.sort_unstable();
+                assert!(slots.into_iter().eq(0..1000), "{level:?}");
+
+                // Waits for what comes later, and cancels what never comes.
+                let (near, mut far) = UnixStream::pair().unwrap();
+                let mut into = [0u8; 4];
+                let address = into.as_mut_ptr();
+                let receive = || opcode::Recv::new(types::Fd(near.as_raw_fd()), address, 4).build();
+                ring.push(receive(), Tag::new(Kind::Receive, 1));
+                ring.enter(Wait::Not).unwrap();
+                assert!(!ring.has_completions());
+                far.write_all(b"abcd").unwrap();
+                let completion = complete(&mut ring, 1)[0];
+                assert_eq!((completion.tag, completion.result().unwrap()), (Tag::new(Kind::Receive, 1), 4));
+                assert_eq!(&into, b"abcd");
+                ring.push(receive(), Tag::new(Kind::Receive, 2));
+                ring.cancel(Tag::new(Kind::Receive, 2));
+                let completion = complete(&mut ring, 1)[0];
+                assert!(completion.is_error(libc::ECANCELED), "{completion:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn waiting_ends_with_its_time() {
+        let mut ring = Ring::new(4, false).unwrap();
+        let began = crate::real::now();
+        ring.enter(Wait::AtMost(Duration::from_millis(3))).unwrap();
+        let took = crate::real::now().since(began);
+        assert!(took >= Duration::from_millis(3), "{took:?}");
+        assert!(!ring.has_completions());
+    }
 }
