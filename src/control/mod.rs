@@ -1,153 +1,115 @@
+//! The control shard: the metadata log, the images it publishes, the log directories.
+//!
+//! ```text
+//!  command ─▶ controller decides on the newest proposed image ─▶ records ─▶ quorum ─▶ one write, one sync ─▶ committed
+//!                                                                  │                                            │
+//!                     reply ◀── every shard has applied it ◀───────┴─────────── Publish(image) to all shards ◀──┘
+//! ```
+//!
+//! Lives on core 0, owned by its [`Server`](crate::server::Server), beside shard 0. What it decides is decided by
+//! [`metadata`](crate::metadata) and [`proposals`]; this moves bytes and messages.
+//!
+//! | file | |
+//! |---|---|
+//! | [`running`] | the shell itself |
+//! | [`command`] | what is asked and answered |
+//! | [`proposals`] | pure: what is written next, what is committed, who is answered |
+//! | [`checkpoints`] | pure: what the checkpoint files say, and when they are written |
+//! | [`metalog`] | the files of the metadata log |
+//! | [`dirs`] | the log directories |
+//! | [`decide`] | from a command to the controller's function |
+//! | [`exit`] | why the process ends |
+//!
+//! A failed write or sync of the metadata log ends the process: what it would acknowledge from then on might not be there
+//! after a restart. A full disk does not: what did not fit is refused, and the log is cut back to what is committed.
+
+mod checkpoints;
 pub mod command;
+mod decide;
+mod dirs;
+mod exit;
+mod metalog;
+mod proposals;
+mod running;
+#[cfg(test)]
+mod tests;
+
+pub use command::{AutoCreated, Command, Reply};
+pub use exit::Status;
+
 use crate::config::BrokerConfig;
-use crate::metadata::*;
-use crate::shard::*;
-use crate::types::*;
-pub use command::*;
-use millrace_io::*;
+use crate::shard::{Mesh, Note, Ticket};
+use crate::types::{Instant, ShardId};
+use millrace_io::{ChoreOutput, Core, Done, Error, Token};
+use running::Running;
 use std::sync::Arc;
+
+/// Tokens of the control shard have this bit.
+const OURS: u64 = 1 << 63;
+
 pub struct Control {
     cores: u16,
     config: Arc<BrokerConfig>,
-    image: Image,
-    applied: std::collections::BTreeSet<u16>,
-    served: bool,
-    waiting: Vec<(Offset, Ticket, Reply)>,
-    stopped: u16,
+    /// From [`Control::start`] on.
+    running: Option<Box<Running>>,
 }
-#[allow(unused)]
+
 impl Control {
     pub fn new(cores: u16, config: Arc<BrokerConfig>) -> Control {
-        Control {
-            cores,
-            image: Image::new("cid", config.node_id),
-            config,
-            applied: Default::default(),
-            served: false,
-            waiting: vec![],
-            stopped: 0,
-        }
+        Control { cores, config, running: None }
     }
-    pub fn owns(t: Token) -> bool {
-        t.0 >> 63 == 1
+
+    /// Is this completion the control shard's?
+    pub fn owns(token: Token) -> bool {
+        token.0 & OURS != 0
     }
+
+    fn running(&mut self) -> &mut Running {
+        self.running.as_mut().expect("it is started before anything else")
+    }
+
+    /// Opens the log directories and the metadata log, and has the shards open their partitions. Blocks.
     pub fn start(&mut self, core: &mut Core, mesh: &mut Mesh) {
-        let fs = core.fs();
-        let path = std::path::PathBuf::from(&self.config.log_dirs[0]);
-        fs.create_dir_all(&path).unwrap();
-        let id = Uuid([7; 16]);
-        let reg = crate::metadata::Registration { incarnation: Uuid([1; 16]), endpoints: vec![], rack: None, log_dirs: vec![id] };
-        let recs = {
-            let mut r = || 5u64;
-            let mut cx = Context { image: &self.image, config: &self.config, shards: self.cores, random: &mut r };
-            crate::metadata::start(&mut cx, &reg)
-        };
-        for r in recs {
-            self.image.apply(&r).unwrap();
-        }
-        let start = Arc::new(Start {
-            cluster_id: "cid".into(),
-            dirs: vec![LogDir {
-                path,
-                id,
-                clean: false,
-                offline: None,
-                recovery_points: Default::default(),
-                log_starts: Default::default(),
-            }],
-        });
-        for c in 0..self.cores {
-            mesh.note(ShardId(c), Note::Start(start.clone()));
-            mesh.note(ShardId(c), Note::Publish(Arc::new(self.image.clone())));
+        assert!(self.running.is_none(), "a process starts once");
+        match Running::start(core, mesh, self.cores, self.config.clone()) {
+            Ok(running) => self.running = Some(Box::new(running)),
+            Err(exit) => exit.now(),
         }
     }
-    pub fn command(&mut self, core: &mut Core, mesh: &mut Mesh, t: Ticket, c: Command) {
-        let mut out = Vec::new();
-        let mut r = || core.random();
-        let mut cx = Context { image: &self.image, config: &self.config, shards: self.cores, random: &mut r };
-        let mut create = |cx: &mut Context, names: Vec<NewTopic>, out: &mut Vec<Record>| {
-            let d = create_topics(cx, &names, false);
-            out.extend(d.records);
-            d.answers
-        };
-        let reply = match c {
-            Command::CreateTopics(q) => {
-                let n = q
-                    .topics
-                    .iter()
-                    .map(|t| NewTopic {
-                        name: t.name.clone(),
-                        num_partitions: t.num_partitions,
-                        replication_factor: t.replication_factor,
-                        ..Default::default()
-                    })
-                    .collect::<Vec<_>>();
-                create(&mut cx, n, &mut out);
-                Reply::CreateTopics(Default::default())
-            }
-            Command::AutoCreate(names) => {
-                let n = names.iter().map(|n| auto_created(n, &self.config)).collect();
-                let a = create(&mut cx, n, &mut out);
-                Reply::AutoCreate(
-                    names.into_iter().zip(a).map(|(name, a)| AutoCreated { name, result: a.map(|c| c.id).map_err(|r| r.code) }).collect(),
-                )
-            }
-            Command::AllocateProducerIds => {
-                let id = self.image.next_producer_id;
-                self.image.next_producer_id += 1000;
-                Reply::ProducerIds(Ok(id..id + 1000))
-            }
-            c => c.refused(crate::error::ErrorCode::UnknownServerError),
-        };
-        for r in &out {
-            self.image.apply(r).unwrap();
-        }
-        self.applied.clear();
-        self.waiting.push((self.image.end, t, reply));
-        for c in 0..self.cores {
-            mesh.note(ShardId(c), Note::Publish(Arc::new(self.image.clone())));
-        }
+
+    /// Somebody asks; the answer comes through the mesh, in this turn or a later one.
+    pub fn command(&mut self, core: &mut Core, mesh: &mut Mesh, ticket: Ticket, command: Command) {
+        self.running().command(core, mesh, ticket, command);
     }
-    pub fn note(&mut self, core: &mut Core, mesh: &mut Mesh, from: ShardId, n: Note) {
-        match n {
-            Note::Applied { image } => {
-                if image == self.image.end {
-                    self.applied.insert(from.0);
-                }
-                if self.applied.len() == self.cores as usize {
-                    if !self.served {
-                        self.served = true;
-                        for c in 0..self.cores {
-                            mesh.note(ShardId(c), Note::Serve);
-                        }
-                    }
-                    for (_, t, r) in self.waiting.drain(..) {
-                        mesh.answer(t, Answer::Control(r));
-                    }
-                }
-            }
-            Note::Stopped => {
-                self.stopped += 1;
-                if self.stopped == self.cores {
-                    for c in 0..self.cores {
-                        mesh.note(ShardId(c), Note::Halt);
-                    }
-                }
-            }
-            Note::DirectoryFailed { why, .. } => fatal(4, &why),
-            _ => {}
-        }
+
+    /// A shard says something that is not an ask.
+    pub fn note(&mut self, _core: &mut Core, _mesh: &mut Mesh, from: ShardId, note: Note) {
+        self.running().note(from, note);
     }
-    pub fn file_done(&mut self, core: &mut Core, t: Token, r: Result<Done>) {}
-    pub fn chore_done(&mut self, core: &mut Core, t: Token, r: ChoreOutput) {}
-    pub fn flush(&mut self, core: &mut Core, mesh: &mut Mesh) {}
-    pub fn expire(&mut self, core: &mut Core, now: Instant) {}
+
+    pub fn file_done(&mut self, _core: &mut Core, token: Token, result: Result<Done, Error>) {
+        self.running().file_done(token, result);
+    }
+
+    pub fn chore_done(&mut self, core: &mut Core, token: Token, output: ChoreOutput) {
+        self.running().chore_done(core, token, output);
+    }
+
+    pub fn expire(&mut self, core: &mut Core, now: Instant) {
+        self.running().expire(core, now);
+    }
+
+    /// Carries out what follows from the events since the last call.
+    pub fn flush(&mut self, core: &mut Core, mesh: &mut Mesh) {
+        self.running().flush(core, mesh);
+    }
+
     pub fn deadline(&self) -> Option<Instant> {
-        None
+        self.running.as_ref().and_then(|running| running.deadline())
     }
-    pub fn stop(&mut self, mesh: &mut Mesh) {
-        for c in 0..self.cores {
-            mesh.note(ShardId(c), Note::Stop);
-        }
+
+    /// Begins a clean stop. Once is enough.
+    pub fn stop(&mut self, _mesh: &mut Mesh) {
+        self.running().stop();
     }
 }
