@@ -27,6 +27,8 @@ kafka_python_build() {
 settings() {
   echo num.partitions=4
   echo group.min.session.timeout.ms=500
+  # One test asks for a source of this that is not its default.
+  echo advertised.listeners=PLAINTEXT://127.0.0.1:9092
 }
 
 # The client pins its versions of the APIs by KAFKA_VERSION; one test compares it with what it infers from ApiVersions.
