@@ -78,6 +78,14 @@ impl Fs {
     pub fn create_dir_all(&self, dir: &Path) -> Result<()> {
         dispatch!(self: Fs, fs => fs.create_dir_all(dir))
     }
+    /// Its parent must exist. Not durable before [`Fs::sync_dir`] of the parent.
+    pub fn create_dir(&self, dir: &Path) -> Result<()> {
+        dispatch!(self: Fs, fs => fs.create_dir(dir))
+    }
+    /// Makes everything in the file system that holds `dir` durable, at once (`syncfs`).
+    pub fn sync_all(&self, dir: &Path) -> Result<()> {
+        dispatch!(self: Fs, fs => fs.sync_all(dir))
+    }
     pub fn exists(&self, path: &Path) -> bool {
         dispatch!(self: Fs, fs => fs.exists(path))
     }
@@ -94,6 +102,17 @@ impl Fs {
     /// Either the old content or the new survives a crash: written beside, synced, renamed, directory synced.
     pub fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         dispatch!(self: Fs, fs => fs.write_atomic(path, bytes))
+    }
+    /// The same while the machine keeps its power; durable only when something has synced it. For what can be made
+    /// again, and before a [`Fs::sync_all`].
+    pub fn write_renamed(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".tmp");
+        let beside = Path::new(&beside);
+        let file = self.open(beside, OpenHow::CREATE)?;
+        file.truncate(0)?;
+        file.write_at(0, bytes)?;
+        self.rename(beside, path)
     }
     pub fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         dispatch!(self: Fs, fs => fs.rename(from, to))

@@ -62,6 +62,10 @@ pub struct Background {
 #[derive(Default)]
 struct Upkeep {
     path: PathBuf,
+    /// Sync the names of a new partition's files, and its own.
+    name: bool,
+    /// What is written need not be durable one by one: everything is synced at the end of a clean stop.
+    lazy: bool,
     /// The spare has become the segment with this base offset.
     rename_spare: Option<Offset>,
     /// A finished segment's file, whose blocks beyond its end are given back.
@@ -233,7 +237,10 @@ impl Shard {
         }
         partition.log.flushed(end);
         self.background.upkeep.insert(id);
-        self.checkpoint(id);
+        // The recovery point of a new partition is told once its names are durable too.
+        if !partition.is_new {
+            self.checkpoint(id);
+        }
     }
 
     /// Tells the control shard how far the partition is durable.
@@ -326,8 +333,10 @@ impl Shard {
         if partition.upkeep_out {
             return;
         }
-        let mut upkeep = Upkeep { path: partition.path.clone(), rename_spare: partition.renames.pop(), ..Upkeep::default() };
         let stopping = self.stop.is_some();
+        let mut upkeep =
+            Upkeep { path: partition.path.clone(), lazy: stopping, rename_spare: partition.renames.pop(), ..Upkeep::default() };
+        upkeep.name = !stopping && partition.is_new && partition.log.recovery_point() > partition.log.log_start();
         while let Some(write) = partition.log.index_write(if stopping { 1 } else { INDEX_ENTRIES_MIN }) {
             if write.completes {
                 upkeep.trim.extend(partition.files.get(&write.segment).cloned());
@@ -363,6 +372,12 @@ impl Shard {
         partition.upkeep_out = false;
         match result {
             Ok(()) => {
+                if upkeep.name {
+                    partition.is_new = false;
+                    let point = partition.id;
+                    self.checkpoint(point);
+                }
+                let partition = self.partitions.get_mut(id).expect("just seen");
                 for write in &upkeep.indexes {
                     partition.log.index_written(write);
                 }
@@ -464,7 +479,8 @@ impl Shard {
 
 impl Upkeep {
     fn is_empty(&self) -> bool {
-        self.rename_spare.is_none()
+        !self.name
+            && self.rename_spare.is_none()
             && self.trim.is_empty()
             && self.indexes.is_empty()
             && self.snapshot.is_none()
@@ -480,7 +496,15 @@ impl Upkeep {
         UpkeepDone { upkeep: self, spare, result }
     }
 
+    fn replace(&self, fs: &Fs, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        if self.lazy { fs.write_renamed(path, bytes) } else { fs.write_atomic(path, bytes) }
+    }
+
     fn steps(&self, fs: &Fs, spare: &mut Option<File>) -> Result<(), Error> {
+        if self.name {
+            fs.sync_dir(&self.path)?;
+            fs.sync_dir(self.path.parent().expect("a partition lies in a log directory"))?;
+        }
         if let Some(base) = self.rename_spare {
             let to = self.path.join(SegmentFile::Log.name(base));
             if !fs.exists(&to) {
@@ -496,14 +520,16 @@ impl Upkeep {
             file.write_at(u64::from(write.position.0), &write.bytes)?;
             if write.completes {
                 file.truncate(u64::from(write.position.0) + write.bytes.len() as u64)?;
-                file.sync()?;
+                if !self.lazy {
+                    file.sync()?;
+                }
             }
         }
         if let Some(snapshot) = &self.snapshot {
-            fs.write_atomic(&self.path.join(SegmentFile::Snapshot.name(snapshot.offset)), &snapshot.bytes)?;
+            self.replace(fs, &self.path.join(SegmentFile::Snapshot.name(snapshot.offset)), &snapshot.bytes)?;
         }
         if let Some(epochs) = &self.epochs {
-            fs.write_atomic(&self.path.join(crate::log::names::LEADER_EPOCH_CHECKPOINT), epochs)?;
+            self.replace(fs, &self.path.join(crate::log::names::LEADER_EPOCH_CHECKPOINT), epochs)?;
         }
         for base in &self.deleted {
             for kind in SegmentFile::ALL {
@@ -528,6 +554,9 @@ impl Upkeep {
         Ok(())
     }
 }
+
+/// What the last step of a clean stop brings back.
+pub type SyncOutput = Result<(), Error>;
 
 /// Bytes of a file that the log must see; fewer if the file ends, none if it is missing.
 fn read_part(fs: &Fs, path: &Path, need: &Need) -> Result<Vec<u8>, Error> {

@@ -44,6 +44,8 @@ pub enum Chore {
     Retention(PartitionId, Need),
     /// Files or a directory are being renamed or removed.
     Remove,
+    /// The log directories are being synced as a whole, at the end of a clean stop.
+    SyncAll,
 }
 
 /// A read on behalf of a parked request: which, and for which of its partitions.

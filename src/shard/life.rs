@@ -192,6 +192,7 @@ impl Shard {
             return;
         }
         let id = self.partitions.insert(key, |id| Partition::new(id, key, topic, dir, spec.path, log, opened.files, leader_epoch));
+        self.partitions.get_mut(id).expect("just made").is_new = opened.is_new;
         self.background.opened(id);
     }
 

@@ -221,6 +221,7 @@ impl Shard {
             Chore::Upkeep(id) => self.upkeep_done(core, id, output),
             Chore::Retention(id, need) => self.retention_read(id, &need, output),
             Chore::Remove => {}
+            Chore::SyncAll => self.stop_synced(core, output),
         }
     }
 

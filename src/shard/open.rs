@@ -32,6 +32,8 @@ pub struct Opened {
     /// What recovery cut, rebuilt or adopted: one line each.
     pub remarks: Vec<String>,
     pub scanned_bytes: u64,
+    /// Its directory was made just now, and nothing of it is durable.
+    pub is_new: bool,
 }
 
 /// Opens the partition; creates it if it is missing, or if another topic's partition of the same name is in its place.
@@ -55,13 +57,14 @@ pub fn open(fs: &Fs, spec: &Spec) -> Result<Opened, Error> {
     create(fs, spec)
 }
 
+/// Nothing of this needs to be durable: that the partition exists is in the metadata log, and a start makes an empty one
+/// again. Its names are synced before its first recovery point is told ([`super::background`]).
 fn create(fs: &Fs, spec: &Spec) -> Result<Opened, Error> {
-    fs.create_dir_all(&spec.path)?;
+    fs.create_dir(&spec.path)?;
     write_metadata(fs, spec)?;
     let file = fs.open(&spec.path.join(SegmentFile::Log.name(Offset(0))), OpenHow::CREATE)?;
-    fs.sync_dir(&spec.path)?;
     let log = Log::create(&name(spec), spec.config.clone(), Offset(0), spec.now, spec.seed);
-    Ok(Opened { log, files: BTreeMap::from([(Offset(0), file)]), remarks: Vec::new(), scanned_bytes: 0 })
+    Ok(Opened { log, files: BTreeMap::from([(Offset(0), file)]), remarks: Vec::new(), scanned_bytes: 0, is_new: true })
 }
 
 fn recover(fs: &Fs, spec: &Spec) -> Result<Opened, Error> {
@@ -86,7 +89,7 @@ fn recover(fs: &Fs, spec: &Spec) -> Result<Opened, Error> {
         let file = fs.open(&spec.path.join(SegmentFile::Log.name(segment.base)), OpenHow::CREATE)?;
         files.insert(segment.base, file);
     }
-    Ok(Opened { log: recovered.log, files, remarks: recovered.remarks, scanned_bytes: recovered.scanned_bytes })
+    Ok(Opened { log: recovered.log, files, remarks: recovered.remarks, scanned_bytes: recovered.scanned_bytes, is_new: false })
 }
 
 /// Carries out what recovery decides.
@@ -130,7 +133,7 @@ impl Hands<'_> {
 }
 
 fn write_metadata(fs: &Fs, spec: &Spec) -> Result<(), Error> {
-    fs.write_atomic(&spec.path.join(PARTITION_METADATA), &checkpoints::encode_partition_metadata(spec.key.topic))
+    fs.write_renamed(&spec.path.join(PARTITION_METADATA), &checkpoints::encode_partition_metadata(spec.key.topic))
 }
 
 /// Renames a partition's directory to the form in which it is deleted, unless it holds another topic's partition by now.

@@ -76,6 +76,8 @@ pub struct Partition {
     pub syncs: u32,
     /// The clerk is at work for it.
     pub upkeep_out: bool,
+    /// Its directory and the names in it are not durable yet.
+    pub is_new: bool,
 }
 
 struct Staged {
@@ -147,6 +149,7 @@ impl Partition {
             waiting_fetches: Vec::new(),
             syncs: 0,
             upkeep_out: false,
+            is_new: false,
         }
     }
 

@@ -3,18 +3,23 @@
 //! | stage | ends when | then |
 //! |---|---|---|
 //! | syncing | nothing is staged, in flight or dirty | snapshots of all producers are begun |
-//! | tidying | no index, snapshot or epoch file waits to be written | checkpoints are told, then [`Note::Stopped`] |
+//! | tidying | no index, snapshot or epoch file waits to be written | one sync of the log directories as a whole |
+//! | sealing | that is done | checkpoints are told, then [`Note::Stopped`] |
 //! | stopped | | |
 
+use super::background::SyncOutput;
+use super::disk::{Chore, Operation};
 use super::{Note, Partition, Shard};
 use crate::log::Now;
 use crate::types::ShardId;
-use millrace_io::Core;
+use millrace_io::{ChoreOutput, Core};
+use std::path::PathBuf;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     Syncing,
     Tidying,
+    Sealing,
     Stopped,
 }
 
@@ -43,15 +48,35 @@ impl Shard {
                     self.upkeep(core, id);
                 }
                 if self.disk.is_quiet() {
-                    self.stop = Some(Stop::Stopped);
-                    for id in self.partitions.ids() {
-                        self.checkpoint(id);
-                    }
-                    self.tell_checkpoints();
-                    self.mesh.note(ShardId(0), Note::Stopped);
+                    self.stop = Some(Stop::Sealing);
+                    let dirs: Vec<PathBuf> = self.dirs.iter().filter(|dir| !dir.offline).map(|dir| dir.path.clone()).collect();
+                    let token = self.disk.begin(Operation::Chore(Chore::SyncAll));
+                    core.chore(
+                        token,
+                        Box::new(move |fs| {
+                            let output: SyncOutput = dirs.iter().try_for_each(|dir| fs.sync_all(dir));
+                            Box::new(output)
+                        }),
+                    );
                 }
             }
+            Some(Stop::Sealing) => {}
             Some(Stop::Stopped) | None => {}
         }
+    }
+
+    /// Everything of this shard is on disk, or the disk failed at the last moment: then nothing is said to be clean.
+    pub(super) fn stop_synced(&mut self, core: &mut Core, output: ChoreOutput) {
+        if let Err(error) = *output.downcast::<SyncOutput>().expect("what the chore made") {
+            for dir in 0..self.dirs.len() {
+                self.directory_failed(core, dir, &error);
+            }
+        }
+        self.stop = Some(Stop::Stopped);
+        for id in self.partitions.ids() {
+            self.checkpoint(id);
+        }
+        self.tell_checkpoints();
+        self.mesh.note(ShardId(0), Note::Stopped);
     }
 }

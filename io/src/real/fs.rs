@@ -51,6 +51,19 @@ impl Fs {
         Ok(())
     }
 
+    pub fn create_dir(&self, dir: &Path) -> Result<()> {
+        fs::create_dir(dir)
+    }
+
+    pub fn sync_all(&self, dir: &Path) -> Result<()> {
+        let dir = fs::File::open(dir)?;
+        // SAFETY: the descriptor is open for the length of the call.
+        match unsafe { libc::syncfs(dir.as_raw_fd()) } {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        }
+    }
+
     pub fn exists(&self, path: &Path) -> bool {
         path.exists()
     }

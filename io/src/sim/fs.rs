@@ -127,14 +127,25 @@ impl Fs {
         if let Some(parent) = dir.parent() {
             self.create_dir_all(parent)?;
         }
+        self.create_dir(dir)?;
+        self.sync_dir(dir.parent().unwrap_or(Path::new("/")))
+    }
+
+    pub fn create_dir(&self, dir: &Path) -> Result<()> {
         let made = self.on(DiskOp::Create, dir, |disk, volume, names| {
             let (name, parent) = names.split_last().ok_or_else(|| errno(libc::EEXIST))?;
             let volume = disk.volume(volume);
             let parent = volume.find(parent)?;
             volume.create(parent, name, true)
         });
-        made?;
-        self.sync_dir(dir.parent().unwrap_or(Path::new("/")))
+        made.map(drop)
+    }
+
+    pub fn sync_all(&self, dir: &Path) -> Result<()> {
+        self.on(DiskOp::Sync, dir, |disk, volume, _| {
+            disk.volume(volume).sync_all();
+            Ok(())
+        })
     }
 
     /// `EEXIST` if something else is there.

@@ -412,6 +412,16 @@ impl Volume {
     pub fn end_sync(&mut self, ino: Ino, snapshot: Snapshot) -> Result<()> {
         self.content(ino).map(|c| c.harden(snapshot))
     }
+    /// Everything that was written or named becomes durable: `syncfs`.
+    pub fn sync_all(&mut self) {
+        self.commit(usize::MAX);
+        for node in self.nodes.values_mut() {
+            if let Kind::File(content) = &mut node.kind {
+                let snapshot = content.snapshot();
+                content.harden(snapshot);
+            }
+        }
+    }
     pub fn fail_sync(&mut self, ino: Ino, forget: bool) -> Result<()> {
         self.changed(ino, |c| c.lose(forget))
     }
