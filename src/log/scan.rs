@@ -131,12 +131,11 @@ impl Scan {
                 Met::Insane if rest.iter().take(HEADER_LEN).all(|byte| *byte == 0) => self.stopped = Some(Stop::Damage("zeros")),
                 Met::Insane => self.stopped = Some(Stop::Damage("no batch")),
                 Met::Batch { header, bytes } => {
-                    if let Some(last) = self.starts_with.take()
-                        && (header.last_offset() != last || !batch::crc_holds(bytes))
-                    {
+                    let starts_with = self.starts_with.take();
+                    if starts_with.is_some_and(|last| header.last_offset() != last || !batch::crc_holds(bytes)) {
                         return false;
                     }
-                    self.stopped = self.judge(header, bytes, rules);
+                    self.stopped = self.judge(header, bytes, rules, starts_with.is_some());
                     if self.stopped.is_none() {
                         let len = u32::try_from(bytes.len()).expect("not more than the file has");
                         show(header, &bytes[HEADER_LEN..]);
@@ -150,10 +149,12 @@ impl Scan {
         self.starts_with.is_none() || self.stopped.is_none()
     }
 
-    fn judge(&self, header: &Header, batch: &[u8], rules: &Rules) -> Option<Stop> {
+    /// `indexed`: the walk began within the segment, at this batch. What lies between it and the batch that the index
+    /// knows before it has not been seen.
+    fn judge(&self, header: &Header, batch: &[u8], rules: &Rules, indexed: bool) -> Option<Stop> {
         let expected = self.segment.end;
-        // Where the walk began within the segment, and in a log that was compacted, batches need not touch.
-        let may_gap = rules.gaps || header.base_offset() < rules.recovery_point || self.segment.len == 0;
+        // There, below the recovery point, and in a log that was compacted, batches need not touch.
+        let may_gap = indexed || rules.gaps || header.base_offset() < rules.recovery_point || self.segment.len == 0;
         if rules.cut.is_some_and(|cut| header.end() > cut) {
             Some(Stop::Cut)
         } else if !batch::crc_holds(batch) {
