@@ -114,7 +114,11 @@ impl Hands<'_> {
                 bytes.truncate(read);
                 return Ok(bytes);
             }
-            Step::Delete { file } => fs.remove_file(&dir.join(file))?,
+            // A segment need not have all of its files.
+            Step::Delete { file } => match fs.remove_file(&dir.join(file)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            },
             Step::Rename { from, to } => fs.rename(&dir.join(from), &dir.join(to))?,
             Step::Truncate { file, len } => {
                 let file = fs.open(&dir.join(file), OpenHow::WRITE)?;
