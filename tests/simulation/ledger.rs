@@ -11,6 +11,7 @@
 //! before counts as *unsure*. What is left of it must still be a prefix: nothing unsure is missing below something that is
 //! there.
 
+use millrace::error::ErrorCode;
 use std::collections::BTreeMap;
 
 /// A record: who sent it, and its number among what that producer sent to this partition.
@@ -38,6 +39,14 @@ impl Id {
     }
 }
 
+/// How much had happened to the broker when something was asked. An answer may arrive long after the process that gave it,
+/// or the power, has gone; what it says is true of the era in which it was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Era {
+    cuts: u32,
+    incarnation: u32,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Known {
     id: Id,
@@ -62,8 +71,9 @@ pub struct Ledger {
     sent: BTreeMap<(String, i32, u32), u32>,
     /// Producers whose retries may leave twins: they are not idempotent, or had to begin anew.
     may_repeat: BTreeMap<u32, bool>,
-    cuts: u32,
-    incarnation: u32,
+    era: Era,
+    /// What each producer's last batch was answered with.
+    pub heard: BTreeMap<u32, ErrorCode>,
     pub acked: u64,
     pub read: u64,
 }
@@ -74,43 +84,50 @@ impl Ledger {
         *highest = (*highest).max(id.number);
     }
 
+    pub fn era(&self) -> Era {
+        self.era
+    }
+
     pub fn repeats(&mut self, producer: u32) {
         self.may_repeat.insert(producer, true);
     }
 
     /// The machine lost its power: what was acknowledged may be gone, as a suffix.
     pub fn power_cut(&mut self) {
-        self.cuts += 1;
+        self.era.cuts += 1;
     }
 
     /// Has there been a power cut, so that records and producers may be gone?
     pub fn may_lose(&self) -> bool {
-        self.cuts > 0
+        self.era.cuts > 0
     }
 
     /// The broker's process ended; another one may know less of high watermarks.
     pub fn restarted(&mut self) {
-        self.incarnation += 1;
+        self.era.incarnation += 1;
     }
 
-    pub fn acks(&mut self, topic: &str, partition: i32, offset: i64, id: Id) {
+    pub fn acks(&mut self, era: Era, topic: &str, partition: i32, offset: i64, id: Id) {
         self.acked += 1;
-        self.confirm(topic, partition, offset, id, true);
+        self.confirm(era, topic, partition, offset, id, true);
     }
 
-    pub fn reads(&mut self, topic: &str, partition: i32, offset: i64, id: Id) {
+    pub fn reads(&mut self, era: Era, topic: &str, partition: i32, offset: i64, id: Id) {
         self.read += 1;
         let sent = self.sent.get(&(topic.to_owned(), partition, id.producer));
         assert!(sent.is_some_and(|highest| id.number <= *highest), "{topic}-{partition}@{offset}: {id:?} was never sent there");
-        self.confirm(topic, partition, offset, id, false);
+        self.confirm(era, topic, partition, offset, id, false);
     }
 
-    fn confirm(&mut self, topic: &str, partition: i32, offset: i64, id: Id, acked: bool) {
-        let cuts = self.cuts;
+    fn confirm(&mut self, era: Era, topic: &str, partition: i32, offset: i64, id: Id, acked: bool) {
+        let cuts = era.cuts;
         let known = self.partitions.entry((topic.to_owned(), partition)).or_default();
         if let Some(before) = known.at.get(&offset).copied() {
             if before.id == id {
-                known.at.insert(offset, Known { acked: acked || before.acked, cuts, ..before });
+                known.at.insert(offset, Known { acked: acked || before.acked, cuts: cuts.max(before.cuts), ..before });
+                return;
+            }
+            if before.cuts > cuts {
                 return;
             }
             assert!(
@@ -128,11 +145,14 @@ impl Ledger {
         known.at.insert(offset, Known { id, acked, cuts });
     }
 
-    pub fn marks(&mut self, topic: &str, partition: i32, high_watermark: i64, log_start: i64) {
-        let incarnation = self.incarnation;
+    pub fn marks(&mut self, era: Era, topic: &str, partition: i32, high_watermark: i64, log_start: i64) {
+        let incarnation = era.incarnation;
         let known = self.partitions.entry((topic.to_owned(), partition)).or_default();
         if known.incarnation == incarnation {
             assert!(log_start >= known.log_start, "{topic}-{partition}: log start went back from {} to {log_start}", known.log_start);
+        }
+        if incarnation < known.incarnation {
+            return;
         }
         known.incarnation = incarnation;
         known.high_watermark = known.high_watermark.max(high_watermark);
@@ -149,7 +169,7 @@ impl Ledger {
             match found.get(offset) {
                 Some(id) => assert_eq!(*id, k.id, "{name}@{offset}"),
                 None => assert!(
-                    !k.acked || k.cuts < self.cuts,
+                    !k.acked || k.cuts < self.era.cuts,
                     "{name}@{offset}: {:?} was acknowledged and is gone; the log ends at {end}",
                     k.id
                 ),

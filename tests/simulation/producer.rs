@@ -1,6 +1,6 @@
 //! A producer: one batch at a time, retried until it is acknowledged, sequences and all.
 
-use crate::ledger::{Id, Ledger};
+use crate::ledger::{Era, Id, Ledger};
 use crate::wire::Wire;
 use millrace::error::ErrorCode;
 use millrace::log::BatchBuilder;
@@ -42,6 +42,8 @@ pub struct Producer {
     next: std::collections::BTreeMap<(usize, i32), (u32, i32)>,
     current: Option<Batch>,
     sent: u32,
+    /// Ask for the topics first: at the beginning, and as long as the broker does not know them.
+    wants_topics: bool,
     wake: Instant,
     /// Tells the world that it has sent everything.
     done: Arc<Mutex<u32>>,
@@ -79,6 +81,7 @@ impl Producer {
             next: Default::default(),
             current: None,
             sent: 0,
+            wants_topics: true,
             wake: Instant::default(),
             done,
             finished: false,
@@ -106,7 +109,8 @@ impl Producer {
         }
         self.state = State::Asked;
         self.wake = core.now() + PATIENCE;
-        if self.sent == 0 && self.current.is_none() {
+        let era = self.ledger.lock().unwrap().era();
+        if std::mem::take(&mut self.wants_topics) {
             let topics = self.plan.topics.iter().map(|(name, partitions)| CreatableTopic {
                 name: name.clone(),
                 num_partitions: *partitions,
@@ -119,16 +123,21 @@ impl Producer {
                 ..CreatableTopic::default()
             });
             let request = CreateTopicsRequest { topics: topics.collect(), timeout_ms: 5000, ..CreateTopicsRequest::default() };
-            self.wire.ask(core, 7, &request);
+            self.wire.ask(core, era, 7, &request);
         }
         if self.plan.idempotent && self.identity.is_none() {
-            self.wire.ask(core, 4, &InitProducerIdRequest { transactional_id: None, transaction_timeout_ms: 1000, ..Default::default() });
+            self.wire.ask(
+                core,
+                era,
+                4,
+                &InitProducerIdRequest { transactional_id: None, transaction_timeout_ms: 1000, ..Default::default() },
+            );
             return;
         }
         if self.current.is_none() {
             self.draw_batch(core);
         }
-        self.send_batch(core);
+        self.send_batch(core, era);
     }
 
     fn draw_batch(&mut self, core: &mut Core) {
@@ -140,12 +149,14 @@ impl Producer {
         for id in &ids {
             self.ledger.lock().unwrap().sends(&self.plan.topics[topic].0, partition, *id);
         }
-        let padding = (core.random() % (self.plan.padding_max + 1)) as usize;
+        // A batch larger than a segment is refused for good.
+        let padding_max = self.plan.padding_max.min(self.plan.segment_bytes / (2 * records) - 64);
+        let padding = (core.random() % (padding_max + 1)) as usize;
         let timestamp = core.wall().0;
         self.current = Some(Batch { topic, partition, first, ids, padding, sequence, timestamp });
     }
 
-    fn send_batch(&mut self, core: &mut Core) {
+    fn send_batch(&mut self, core: &mut Core, era: Era) {
         let batch = self.current.as_ref().expect("drawn");
         let (id, epoch) = self.identity.unwrap_or((-1, -1));
         let sequence = if self.identity.is_some() { batch.sequence } else { -1 };
@@ -166,16 +177,16 @@ impl Producer {
                 partitions: vec![Partition { index: batch.partition, records: Some(&records[..]) }],
             }],
         };
-        self.wire.ask_with(core, ApiKey::Produce, PRODUCE, |w| request.encode(w, PRODUCE));
+        self.wire.ask_with(core, era, ApiKey::Produce, PRODUCE, |w| request.encode(w, PRODUCE));
     }
 
-    fn acked(&mut self, core: &mut Core, offset: i64) {
+    fn acked(&mut self, core: &mut Core, era: Era, offset: i64) {
         let batch = self.current.take().expect("under way");
         let topic = &self.plan.topics[batch.topic].0;
         // Offset -1 is a duplicate whose place the broker no longer knows: it is in the log, we cannot say where.
         if offset >= 0 {
             for (at, id) in (offset..).zip(&batch.ids) {
-                self.ledger.lock().unwrap().acks(topic, batch.partition, at, *id);
+                self.ledger.lock().unwrap().acks(era, topic, batch.partition, at, *id);
             }
         }
         let count = batch.ids.len() as u32;
@@ -202,23 +213,32 @@ impl Producer {
         }
     }
 
-    fn on_produced(&mut self, core: &mut Core, response: &ProduceResponse) {
+    fn on_produced(&mut self, core: &mut Core, era: Era, response: &ProduceResponse) {
         let partition = &response.responses[0].partition_responses[0];
         self.state = State::Idle;
+        self.ledger.lock().unwrap().heard.insert(self.plan.producer, partition.error_code);
         match partition.error_code {
-            ErrorCode::None => self.acked(core, partition.base_offset),
-            ErrorCode::DuplicateSequenceNumber => self.acked(core, -1),
+            ErrorCode::None => self.acked(core, era, partition.base_offset),
+            ErrorCode::DuplicateSequenceNumber => self.acked(core, era, -1),
             ErrorCode::OutOfOrderSequenceNumber | ErrorCode::UnknownProducerId | ErrorCode::InvalidProducerEpoch => {
                 let excused = self.ledger.lock().unwrap().may_lose();
                 assert!(excused, "producer {}: {} without a power cut", self.plan.producer, partition.error_code);
                 self.begin_anew();
                 self.wake = core.now() + RETRY;
             }
-            ErrorCode::UnknownTopicOrPartition
-            | ErrorCode::NotLeaderOrFollower
-            | ErrorCode::LeaderNotAvailable
-            | ErrorCode::KafkaStorageError
-            | ErrorCode::RequestTimedOut => self.wake = core.now() + RETRY,
+            // Our clock or the broker's has jumped, and the record is too far in the future (an hour). It was not appended.
+            ErrorCode::InvalidTimestamp => {
+                self.current.as_mut().expect("under way").timestamp = 0;
+                self.wake = core.now() + RETRY;
+            }
+            ErrorCode::UnknownTopicOrPartition => {
+                // Another core may know of the topic already, this one not yet. One that were gone for good, the audit would miss.
+                self.wants_topics = true;
+                self.wake = core.now() + RETRY;
+            }
+            ErrorCode::NotLeaderOrFollower | ErrorCode::LeaderNotAvailable | ErrorCode::KafkaStorageError | ErrorCode::RequestTimedOut => {
+                self.wake = core.now() + RETRY
+            }
             other => panic!("producer {}: a sound batch was refused with {other}", self.plan.producer),
         }
     }
@@ -247,7 +267,7 @@ impl Program for Producer {
                             }
                             ApiKey::Produce => {
                                 let response: ProduceResponse = answer.decode();
-                                self.on_produced(core, &response);
+                                self.on_produced(core, answer.era, &response);
                             }
                             _ => {}
                         }

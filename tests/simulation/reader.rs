@@ -137,7 +137,8 @@ impl Reader {
             topics: topics.collect(),
             ..FetchRequest::default()
         };
-        self.wire.ask(core, FETCH, &request);
+        let era = self.ledger.lock().unwrap().era();
+        self.wire.ask(core, era, FETCH, &request);
         self.asked = true;
         self.wake = core.now() + PATIENCE;
     }
@@ -166,7 +167,7 @@ impl Reader {
                     }
                     other => panic!("{key:?}: a sound fetch was refused with {other}"),
                 }
-                self.ledger.lock().unwrap().marks(&key.0, key.1, data.high_watermark, data.log_start_offset);
+                self.ledger.lock().unwrap().marks(answer.era, &key.0, key.1, data.high_watermark, data.log_start_offset);
                 let records = partition.records.clone().map_or(&[][..], |range| &body[range]);
                 let asked = self.at[&key];
                 let mut next = asked;
@@ -177,7 +178,7 @@ impl Reader {
                     }
                     assert_eq!(offset, next, "{key:?}: offsets of an answer are contiguous and begin where asked");
                     let id = Id::of(&value).unwrap_or_else(|| panic!("{key:?}@{offset}: a value that nobody sent"));
-                    self.ledger.lock().unwrap().reads(&key.0, key.1, offset, id);
+                    self.ledger.lock().unwrap().reads(answer.era, &key.0, key.1, offset, id);
                     self.found.get_mut(&key).expect("begun").insert(offset, id);
                     next = offset + 1;
                 }

@@ -1,5 +1,6 @@
 //! A client's connection in the simulated world: requests out, answers in the order of the requests.
 
+use crate::ledger::Era;
 use millrace::wire::codec::Reader;
 use millrace::wire::header::{RequestHeader, ResponseHeader};
 use millrace::wire::{Message, Writer, api::ApiKey, frame};
@@ -14,7 +15,7 @@ pub struct Wire {
     frames: Option<Frames>,
     connecting: bool,
     next_correlation: i32,
-    asked: VecDeque<(i32, ApiKey, i16)>,
+    asked: VecDeque<(i32, ApiKey, i16, Era)>,
     out: Vec<Piece>,
     sending: bool,
 }
@@ -25,6 +26,8 @@ pub struct Answer {
     pub version: i16,
     pub frame: Buf,
     pub body_at: usize,
+    /// When it was asked; the answer is from the same.
+    pub era: Era,
 }
 
 impl Answer {
@@ -63,11 +66,11 @@ impl Wire {
         }
         *self = Wire { next_correlation: self.next_correlation, ..Wire::default() };
     }
-    pub fn ask<M: Message>(&mut self, core: &mut Core, version: i16, message: &M) {
+    pub fn ask<M: Message>(&mut self, core: &mut Core, era: Era, version: i16, message: &M) {
         let key = ApiKey::from_code(M::KEY).expect("a known key");
-        self.ask_with(core, key, version, |w| message.encode(w, version));
+        self.ask_with(core, era, key, version, |w| message.encode(w, version));
     }
-    pub fn ask_with(&mut self, core: &mut Core, key: ApiKey, version: i16, body: impl FnOnce(&mut Writer<'_>)) {
+    pub fn ask_with(&mut self, core: &mut Core, era: Era, key: ApiKey, version: i16, body: impl FnOnce(&mut Writer<'_>)) {
         let correlation = self.next_correlation;
         self.next_correlation = self.next_correlation.wrapping_add(1);
         let mut bytes = Vec::new();
@@ -78,7 +81,7 @@ impl Wire {
         let mut buf = core.pool().take_always(bytes.len());
         buf.extend(&bytes);
         self.out.push(Piece::Mem(buf.freeze()));
-        self.asked.push_back((correlation, key, version));
+        self.asked.push_back((correlation, key, version, era));
         self.flush(core);
     }
     pub fn sent(&mut self, core: &mut Core) {
@@ -98,12 +101,12 @@ impl Wire {
         loop {
             match frames.next(core, 64 << 20) {
                 Frame::Whole(frame) => {
-                    let (correlation, key, version) = self.asked.pop_front().expect("an answer to a request");
+                    let (correlation, key, version, era) = self.asked.pop_front().expect("an answer to a request");
                     let mut reader = Reader::new(&frame);
                     let header = ResponseHeader::decode(&mut reader, key, version).expect("a response header");
                     assert_eq!(header.correlation_id, correlation, "answers come in the order of the requests");
                     let body_at = reader.position();
-                    answers.push(Answer { key, version, frame, body_at });
+                    answers.push(Answer { key, version, frame, body_at, era });
                 }
                 Frame::None => return answers,
                 other => panic!("a client has memory, and the broker sends sound frames: {other:?}"),
