@@ -86,6 +86,15 @@ pub fn tcp_socket(address: SocketAddr) -> Result<OwnedFd> {
 
 /// A listening socket. What it is set to (no delay, keepalive) is inherited by the connections that it accepts.
 pub fn listening_socket(address: SocketAddr, shared_port: bool) -> Result<OwnedFd> {
+    let socket = bound_socket(address, shared_port)?;
+    // The kernel cuts the length of the queue to its own limit (net.core.somaxconn).
+    // SAFETY: the socket is open.
+    check(unsafe { libc::listen(socket.as_raw_fd(), 4096) })?;
+    Ok(socket)
+}
+
+/// A socket that has the address and does not listen: nobody can connect to it.
+pub fn bound_socket(address: SocketAddr, shared_port: bool) -> Result<OwnedFd> {
     let socket = tcp_socket(address)?;
     set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR)?;
     if shared_port {
@@ -98,9 +107,6 @@ pub fn listening_socket(address: SocketAddr, shared_port: bool) -> Result<OwnedF
     let (pointer, len) = raw.parts();
     // SAFETY: `raw` outlives the call.
     check(unsafe { libc::bind(socket.as_raw_fd(), pointer, len) })?;
-    // The kernel cuts the length of the queue to its own limit (net.core.somaxconn).
-    // SAFETY: the socket is open.
-    check(unsafe { libc::listen(socket.as_raw_fd(), 4096) })?;
     Ok(socket)
 }
 

@@ -3,13 +3,13 @@
 //! One multishot accept per listener: armed once, completes per connection. When it fails for want of descriptors or
 //! memory, the listener rests for [`REST`] and is armed again; connections wait in the kernel's queue meanwhile.
 
-use super::address::{RawAddress, listening_socket, local_address, tcp_socket};
+use super::address::{RawAddress, bound_socket, listening_socket, local_address, tcp_socket};
 use super::ring::{Completion, Kind, Ring, Tag};
 use super::slab::{Slab, index};
 use crate::{Instant, ListenerId, Result, Token};
 use io_uring::{opcode, squeue, types};
 use std::collections::BTreeMap;
-use std::io::Error;
+use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Mutex;
@@ -17,13 +17,18 @@ use std::time::Duration;
 
 /// How long a listener rests after a failure. Longer ones make clients wait, shorter ones burn CPU for nothing.
 pub const REST: Duration = Duration::from_millis(100);
+/// How long a process that was killed may keep its ports: the kernel ends its rings, and what they wait for, in the background.
+/// A longer time makes a start on a port that is really taken slower to fail.
+const AFTERLIFE: Duration = Duration::from_secs(2);
+const RETRY: Duration = Duration::from_millis(5);
 /// How long the peer may take to answer a connect (`socket.connection.setup.timeout.ms` of Kafka's clients).
 const CONNECT_SECONDS: u64 = 10;
 
 /// Addresses that cores of this process listen on, with how many do.
 ///
 /// SO_REUSEPORT alone would let a second broker share the port of the first and silently take half of its connections: so
-/// the first core of a process that wants an address must get it alone, for a moment.
+/// the first core of a process that wants an address must get it alone, for a moment. It does not listen then: a client that
+/// is quick would be accepted by the kernel, and reset when the moment is over.
 #[derive(Default)]
 pub struct Addresses(Mutex<BTreeMap<SocketAddr, u32>>);
 
@@ -31,7 +36,7 @@ impl Addresses {
     fn listen(&self, address: SocketAddr) -> Result<(OwnedFd, SocketAddr)> {
         let mut taken = self.0.lock().expect("no panic while held");
         if address.port() != 0 && !taken.contains_key(&address) {
-            drop(listening_socket(address, false)?);
+            have_alone(address)?;
         }
         let socket = listening_socket(address, true)?;
         let address = local_address(socket.as_raw_fd())?;
@@ -45,6 +50,18 @@ impl Addresses {
         *count -= 1;
         if *count == 0 {
             taken.remove(&address);
+        }
+    }
+}
+
+/// Fails if another process has the address, and keeps it.
+fn have_alone(address: SocketAddr) -> Result<()> {
+    let began = std::time::Instant::now();
+    loop {
+        match bound_socket(address, false) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::AddrInUse && began.elapsed() < AFTERLIFE => std::thread::sleep(RETRY),
+            Err(error) => return Err(error),
         }
     }
 }
