@@ -7,8 +7,8 @@
 //! | 0 | done |
 //! | 1 | the broker refused, or some of it failed |
 //! | 2 | the command line or the configuration is wrong |
-//! | 3 | the broker cannot start here: a port or directory in use, no io_uring, a small memlock limit |
-//! | 4 | every log directory has failed, or the metadata log |
+//! | 3 | the broker cannot start here: a port in use, no io_uring, a small memlock limit |
+//! | 4 to 7 | the directories of the broker: see [`Status`](crate::control::Status) |
 
 mod client;
 mod config;
@@ -24,6 +24,7 @@ mod topic;
 use clap::{CommandFactory, Parser, Subcommand};
 use client::Target;
 use output::Format;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -81,7 +82,8 @@ impl Failure {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("MILLRACE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).with_target(false).init();
     let format = if cli.json { Format::Json } else { Format::Human };
     let outcome = match cli.command {
         Command::Server(args) => server::run(&args),
