@@ -139,6 +139,11 @@ pub fn delete_dir(topic: &str, partition: i32, uuid: &[u8; 16]) -> String {
     unique_dir(topic, partition, uuid, "-delete")
 }
 
+/// `orders-7.<uuid>-stray`: a partition that no topic has. Nobody deletes it (`LocalLog.logStrayDirName`).
+pub fn stray_dir(topic: &str, partition: i32, uuid: &[u8; 16]) -> String {
+    unique_dir(topic, partition, uuid, "-stray")
+}
+
 /// `orders-7.<uuid>-future`
 pub fn future_dir(topic: &str, partition: i32, uuid: &[u8; 16]) -> String {
     unique_dir(topic, partition, uuid, "-future")
@@ -224,6 +229,7 @@ mod tests {
         let name = delete_dir(&topic, 123, &[0xab; 16]);
         assert_eq!(name.len(), 255);
         assert_eq!(PartitionDir::parse(&name), PartitionDir::Delete);
+        assert_eq!(PartitionDir::parse(&stray_dir("orders", 7, &[0xab; 16])), PartitionDir::Foreign);
         assert_eq!(delete_dir("t", 0, &[1; 16]), "t-0.01010101010101010101010101010101-delete");
     }
 }

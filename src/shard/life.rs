@@ -4,6 +4,7 @@
 //!  image ──▶ compare ──┬─ missing here     ──▶ open (before serving: at once; later: the clerk) ──▶ in the table
 //!                      ├─ gone from image  ──▶ out of the table; its directory renamed, later removed
 //!                      └─ settings changed ──▶ Log::configure
+//!  directories of no partition, at start ──▶ renamed to `…-stray`, and left to a person
 //!            nothing is being opened any more ──▶ Applied { image }
 //! ```
 
@@ -15,13 +16,14 @@ use super::partition::Partition;
 use super::{Directory, Shard, Start};
 use crate::config::Overrides;
 use crate::error::ErrorCode;
-use crate::log::names::{PartitionDir, partition_dir};
-use crate::log::{Checkpoints, LogConfig, Now};
+use crate::log::names::{PARTITION_METADATA, PartitionDir, partition_dir, stray_dir};
+use crate::log::{Checkpoints, LogConfig, Now, checkpoints};
+use crate::metadata::topic_name::CLUSTER_METADATA;
 use crate::metadata::{Image, ResourceType, Topic};
 use crate::types::{Instant, Offset, ShardId, Uuid};
 use millrace_io::{ChoreOutput, Core, Error, Fs};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, info, warn};
@@ -65,6 +67,13 @@ impl Shard {
     }
 
     pub fn publish(&mut self, core: &mut Core, image: Arc<Image>) {
+        if !self.life.serving && self.me == ShardId(0) {
+            for dir in self.dirs.iter().filter(|dir| !dir.offline) {
+                if let Err(error) = set_strays_aside(&core.fs(), &dir.path, &image) {
+                    warn!(path = %dir.path.display(), "cannot look for partitions that no topic has: {error}");
+                }
+            }
+        }
         let before = std::mem::replace(&mut self.image, image.clone());
         let me = self.me;
         let mut wanted = BTreeSet::new();
@@ -255,6 +264,25 @@ fn broker_settings(image: &Image) -> Vec<(&str, &Overrides)> {
 
 fn topic_settings<'a>(image: &'a Image, topic: &Topic) -> Option<&'a Overrides> {
     image.overrides(ResourceType::Topic, &topic.name)
+}
+
+/// Renames directories of partitions that no topic has: it was deleted, and the broker killed before its directory was renamed;
+/// or the metadata is not what it was, and then a person wants them back. Kafka does so too (`LogManager.isStrayReplica`).
+fn set_strays_aside(fs: &Fs, dir: &Path, image: &Image) -> Result<(), Error> {
+    for entry in fs.list(dir)?.into_iter().filter(|entry| entry.is_dir) {
+        let PartitionDir::Live { topic, partition } = PartitionDir::parse(&entry.name) else { continue };
+        let known = image.topic_by_name(&topic).is_some_and(|topic| topic.partition(partition).is_some());
+        let path = dir.join(&entry.name);
+        if known || topic == CLUSTER_METADATA || !fs.exists(&path.join(PARTITION_METADATA)) {
+            continue;
+        }
+        let Some(Uuid(unique)) = checkpoints::decode_partition_metadata(&fs.read(&path.join(PARTITION_METADATA))?) else { continue };
+        let aside = path.with_file_name(stray_dir(&topic, partition, &unique));
+        fs.rename(&path, &aside)?;
+        fs.sync_dir(dir)?;
+        warn!("{} is of no topic and is now {}; remove it if you do not miss it", path.display(), aside.display());
+    }
+    Ok(())
 }
 
 /// Directories that an earlier run had renamed for deletion.
