@@ -35,7 +35,22 @@ pub fn api_versions(cx: &mut Cx<'_>, call: Call, reader: &mut Reader<'_>) -> Res
     if call.version >= 3 && !(is_name(&request.client_software_name) && is_name(&request.client_software_version)) {
         return call.answer(&ApiVersionsResponse { error_code: ErrorCode::InvalidRequest, ..ApiVersionsResponse::default() });
     }
-    call.answer(&served_versions(cx, call.version))
+    match misdirected(cx, &request) {
+        None => call.answer(&served_versions(cx, call.version)),
+        Some(error_code) => call.answer(&ApiVersionsResponse { error_code, ..ApiVersionsResponse::default() }),
+    }
+}
+
+/// From version 5 on a client says whom it means to reach (KIP-1242): one that has come to another cluster or broker than that
+/// one, because an address has a new owner, must not believe what it is told here.
+fn misdirected(cx: &Cx<'_>, request: &ApiVersionsRequest) -> Option<ErrorCode> {
+    let node_id = Some(request.node_id).filter(|id| *id >= 0);
+    let Some(cluster_id) = &request.cluster_id else {
+        // Node ids mean nothing outside of their cluster.
+        return node_id.map(|_| ErrorCode::InvalidRequest);
+    };
+    let here = **cluster_id == *cx.shard.image().cluster_id && node_id.is_none_or(|id| id == cx.shard.config().node_id.0);
+    (!here).then_some(ErrorCode::RebootstrapRequired)
 }
 
 /// A version that we do not know: answered in version 0, with all that we do know, so that the client can ask again.
