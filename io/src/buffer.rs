@@ -147,10 +147,11 @@ impl Pool {
     fn give_back(&self, memory: Memory) {
         // Ordered before the look at `awaited`, as `await_memory` is before the waiter's look at `taken`: one of them sees the other.
         self.0.taken.fetch_sub(memory.capacity as u64, Ordering::SeqCst);
-        if self.0.awaited.load(Ordering::SeqCst) && self.0.awaited.swap(false, Ordering::SeqCst) {
-            if let Some(wake) = self.0.wake.get() {
-                wake();
-            }
+        if self.0.awaited.load(Ordering::SeqCst)
+            && self.0.awaited.swap(false, Ordering::SeqCst)
+            && let Some(wake) = self.0.wake.get()
+        {
+            wake();
         }
         if let Some(class) = class(memory.capacity) {
             let too_much = self.0.kept.lock().expect("no panic while held").keep(class, memory);

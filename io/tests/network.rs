@@ -268,7 +268,7 @@ fn after_close_no_event_names_the_socket_and_its_memory_returns() {
             match event {
                 Event::Accepted { socket, .. } => {
                     assert!(!closed.contains(&socket), "an id is used once");
-                    if closed.len() % 2 == 0 {
+                    if closed.len().is_multiple_of(2) {
                         core.recv(socket);
                     } else {
                         let into = core.pool().take(1 << 20).unwrap();
@@ -742,5 +742,80 @@ fn a_core_that_spins_serves_like_one_that_sleeps() {
         // Longer than it spins.
         std::thread::sleep(Duration::from_millis(1));
         exchange(&stream, &pattern(len, 2));
+    }
+}
+
+#[test]
+fn whatever_clients_do_all_memory_comes_back() {
+    // Clients that send what is half a message, do not read, reset, half-close and vanish; a server that echoes, receives in
+    // place, and hangs up on some of them whenever it likes.
+    let (report, reports) = channel();
+    let mut open = std::collections::BTreeSet::new();
+    let server = serve(real::Options { ring_entries: 32, ..options() }, move |core, events| {
+        for event in events.drain(..) {
+            let moody = core.random() % 50 == 0;
+            match event {
+                Event::Accepted { socket, .. } => {
+                    assert!(open.insert(socket));
+                    core.recv(socket);
+                }
+                Event::Received { socket, result: Ok(Some(_)) } | Event::Sent { socket, result: Ok(()) } if moody => {
+                    assert!(open.remove(&socket));
+                    core.close(socket);
+                }
+                Event::Received { socket, result: Ok(Some(bytes)) } => {
+                    assert!(open.contains(&socket));
+                    core.send(socket, vec![Piece::Mem(bytes.freeze())]);
+                }
+                Event::Sent { socket, result: Ok(()) } if core.random() % 2 == 0 => {
+                    assert!(open.contains(&socket));
+                    let capacity = 1 + core.random() as usize % 40_000;
+                    let into = core.pool().take(capacity).unwrap();
+                    core.recv_into(socket, into);
+                }
+                Event::Sent { socket, result: Ok(()) } => core.recv(socket),
+                Event::Received { socket, .. } | Event::Sent { socket, .. } => {
+                    assert!(open.remove(&socket));
+                    core.close(socket);
+                }
+                _ => {}
+            }
+        }
+        report.send((open.len(), core.pool().taken())).unwrap();
+        Some(core.now() + Duration::from_millis(5))
+    });
+    std::thread::scope(|scope| {
+        for client in 0..8u64 {
+            let address = server.address;
+            scope.spawn(move || {
+                let mut choices = pattern(4000, client).into_iter();
+                let mut choose = move |of: u8| choices.next().map(|choice| choice % of);
+                while let Some(messages) = choose(6) {
+                    let stream = connect(address);
+                    stream.set_nonblocking(true).unwrap();
+                    for _ in 0..messages {
+                        let len = usize::from(choose(255).unwrap_or(0)) * usize::from(choose(255).unwrap_or(0));
+                        let _ = (&stream).write(&pattern(len, 1));
+                        if choose(3) == Some(0) {
+                            let _ = (&stream).read(&mut vec![0; len + 1]);
+                        }
+                    }
+                    match choose(4) {
+                        Some(0) => reset_on_close(&stream),
+                        Some(1) => stream.shutdown(std::net::Shutdown::Write).unwrap_or(()),
+                        _ => {}
+                    }
+                }
+            });
+        }
+    });
+    // The stock may have grown; nothing else is out.
+    let began = std::time::Instant::now();
+    loop {
+        let (open, taken) = reports.recv_timeout(Duration::from_secs(20)).unwrap();
+        if open == 0 && taken <= 4 << 20 && taken % (16 << 10) == 0 {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{open} connections and {taken} bytes are left");
     }
 }

@@ -238,7 +238,7 @@ impl Operation {
             Work::Read { into, .. } => {
                 into.advance(bytes);
                 // What O_DIRECT reads short ends with the file; asking at an odd position would be refused.
-                let odd = self.file.is_direct() && bytes % crate::buffer::ALIGN != 0;
+                let odd = self.file.is_direct() && !bytes.is_multiple_of(crate::buffer::ALIGN);
                 if bytes == 0 || odd || into.spare() == 0 { Outcome::Done(Ok(())) } else { Outcome::Submit }
             }
             Work::Write { left, .. } => {

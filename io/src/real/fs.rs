@@ -195,7 +195,7 @@ impl File {
                 Err(error) => return Err(error),
             }
             // What O_DIRECT reads short ends with the file; asking at an odd position would be refused.
-            if self.0.direct && filled % crate::buffer::ALIGN != 0 {
+            if self.0.direct && !filled.is_multiple_of(crate::buffer::ALIGN) {
                 break;
             }
         }

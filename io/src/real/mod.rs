@@ -158,7 +158,7 @@ fn explain(error: &Error, cores: u16) -> String {
         Some(libc::ENOMEM) => {
             let limit = memlock_limit().map_or("unlimited".into(), |bytes| format!("{} KiB", bytes >> 10));
             format!(
-                "the kernel has no memory for {cores} io_uring(s): the limit on locked memory is {limit}; raise it (`ulimit -l unlimited`, \
+                "the kernel has no memory for the rings of {cores} core(s): the limit on locked memory is {limit}; raise it (`ulimit -l unlimited`, \
                  LimitMEMLOCK= of systemd, --ulimit memlock=-1 of docker), or run fewer cores"
             )
         }

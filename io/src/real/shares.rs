@@ -5,14 +5,16 @@
 //! behind steps. Example: after 8 ms of turns the requests' clock shows 10; replication (15 %) may step for 1.5 ms, the
 //! background (5 %) for 0.5 ms.
 //!
-//! No clock falls or runs more than [`LAG_MAX`] behind or ahead of the requests': what was not used in a quiet hour is not
-//! claimed in a busy second, and what was taken in a quiet hour is not paid back in one.
+//! No clock falls more than [`BEHIND_MAX`] behind that of the requests, nor runs more than [`AHEAD_MAX`] ahead: what was not
+//! used in a quiet hour is not claimed in a busy second, and what was taken in a quiet hour is not paid back in one.
 
 use crate::Class;
 use std::time::Duration;
 
-/// On the classes' clocks, so for the background a twentieth of this is its longest burst.
-const LAG_MAX: u64 = 20_000_000;
+/// Nanoseconds on the classes' clocks: the longest burst of the background is a twentieth of this, 1 ms.
+const BEHIND_MAX: u64 = 20_000_000;
+/// For so long a class that took too much, in one step or while nothing waited, waits while requests want the core.
+const AHEAD_MAX: u64 = 200_000_000;
 
 /// Classes that step, in the order of preference.
 const STEPPING: [Class; 2] = [Class::Replication, Class::Background];
@@ -32,7 +34,7 @@ impl Shares {
             Class::Background => self.stepping[1] += ran,
         }
         for clock in &mut self.stepping {
-            *clock = (*clock).clamp(self.requests.saturating_sub(LAG_MAX), self.requests + LAG_MAX);
+            *clock = (*clock).clamp(self.requests.saturating_sub(BEHIND_MAX), self.requests + AHEAD_MAX);
         }
     }
 
@@ -88,7 +90,7 @@ mod tests {
         }
         assert!(burst <= Duration::from_millis(5), "{burst:?}");
         shares.used(Class::Background, Duration::from_secs(3600));
-        shares.used(Class::Requests, Duration::from_millis(17));
+        shares.used(Class::Requests, Duration::from_millis(161));
         assert!(shares.pick(true, |class| class == Class::Background).is_some());
     }
 

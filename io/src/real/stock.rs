@@ -101,15 +101,15 @@ impl Stock {
 
     /// The kernel has put `filled` bytes into a buffer.
     pub fn take(&mut self, id: u16, filled: usize, pool: &Pool) -> BufMut {
-        if filled <= COPY_MAX {
-            if let Ok(mut copy) = pool.take(filled) {
-                let mut buffer = self.remove(id);
-                buffer.advance(filled);
-                copy.extend(&buffer);
-                buffer.resize(0);
-                self.put_back(id, buffer);
-                return copy;
-            }
+        if filled <= COPY_MAX
+            && let Ok(mut copy) = pool.take(filled)
+        {
+            let mut buffer = self.remove(id);
+            buffer.advance(filled);
+            copy.extend(&buffer);
+            buffer.resize(0);
+            self.put_back(id, buffer);
+            return copy;
         }
         let mut buffer = self.remove(id);
         buffer.advance(filled);
