@@ -1,8 +1,8 @@
 //! [`Sending`]: the pieces of one send, and how far they are gone.
 //!
-//! Memory goes through the ring, as many pieces as follow one another in one message; the kernel itself goes on after a
-//! short write (`MSG_WAITALL`). As soon as a file is among the pieces, all of it is pushed from the core: `sendmsg` and
-//! `sendfile`, neither of which waits, up to [`PUSH_BYTES_MAX`] a turn.
+//! Memory goes through the ring, as many pieces as fit into one message of [`PUSH_BYTES_MAX`]; the kernel itself goes on after
+//! a short write (`MSG_WAITALL`). What has a file among its pieces is pushed from the core: `sendmsg` and `sendfile`, neither
+//! of which waits. Whatever is bulk, file or not, leaves in such steps, and after each it is another socket's turn.
 
 use super::disk::PARTS_MAX;
 use super::fs::signed;
@@ -12,12 +12,9 @@ use io_uring::{opcode, squeue, types};
 use std::io::{Error, ErrorKind};
 use std::os::fd::RawFd;
 
-/// Most bytes pushed for one socket before the next socket and the next turn get theirs. More would save little and make
-/// everyone on the core wait longer: this much takes some 100 µs.
+/// Most bytes pushed for one socket before the next socket gets its turn. More would save little and make everyone on the
+/// core wait longer: this much takes some 100 µs.
 pub const PUSH_BYTES_MAX: u64 = 512 << 10;
-/// Most bytes in one message.
-const MESSAGE_BYTES_MAX: usize = 1 << 30;
-
 /// Kept in a box: the kernel reads `header` and `iovecs` when the entry is submitted.
 pub struct Sending {
     pieces: Vec<Piece>,
@@ -25,6 +22,7 @@ pub struct Sending {
     next: usize,
     gone: u64,
     has_file: bool,
+    is_bulk: bool,
     iovecs: Vec<libc::iovec>,
     header: libc::msghdr,
 }
@@ -43,11 +41,12 @@ impl Sending {
     pub fn new() -> Sending {
         // SAFETY: all zero is a valid message header.
         let header = unsafe { std::mem::zeroed() };
-        Sending { pieces: Vec::new(), next: 0, gone: 0, has_file: false, iovecs: Vec::new(), header }
+        Sending { pieces: Vec::new(), next: 0, gone: 0, has_file: false, is_bulk: false, iovecs: Vec::new(), header }
     }
 
     pub fn start(&mut self, pieces: Vec<Piece>) {
         self.has_file = pieces.iter().any(|piece| matches!(piece, Piece::File { .. }));
+        self.is_bulk = self.has_file || pieces.iter().map(Piece::len).sum::<u64>() > PUSH_BYTES_MAX;
         (self.pieces, self.next, self.gone) = (pieces, 0, 0);
         self.skip_empty();
     }
@@ -62,6 +61,12 @@ impl Sending {
         self.next == self.pieces.len()
     }
 
+    /// To be sent in steps, when it is its turn.
+    pub fn is_bulk(&self) -> bool {
+        self.is_bulk
+    }
+
+    /// To be pushed from the core rather than handed to the ring.
     pub fn has_file(&self) -> bool {
         self.has_file
     }
@@ -88,36 +93,43 @@ impl Sending {
         self.skip_empty();
     }
 
-    /// The next message for the ring. Only memory is left.
-    pub fn entry(&mut self, socket: RawFd) -> squeue::Entry {
+    /// The next message for the ring, and its length. Only memory is left.
+    pub fn entry(&mut self, socket: RawFd) -> (squeue::Entry, u64) {
         let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
         if let [Piece::Mem(last)] = &self.pieces[self.next..] {
             let rest = &last[usize::try_from(self.gone).expect("within memory")..];
-            if let Some(len) = u32::try_from(rest.len()).ok().filter(|len| *len <= 1 << 30) {
-                return opcode::Send::new(types::Fd(socket), rest.as_ptr(), len).flags(flags).build();
-            }
+            let len = (rest.len() as u64).min(PUSH_BYTES_MAX);
+            let short = u32::try_from(len).expect("limited");
+            return (opcode::Send::new(types::Fd(socket), rest.as_ptr(), short).flags(flags).build(), len);
         }
-        self.gather();
-        opcode::SendMsg::new(types::Fd(socket), &raw const self.header).flags(u32::try_from(flags).expect("positive")).build()
+        let more = if self.gather(PUSH_BYTES_MAX) { libc::MSG_MORE } else { 0 };
+        let flags = u32::try_from(flags | more).expect("positive");
+        (opcode::SendMsg::new(types::Fd(socket), &raw const self.header).flags(flags).build(), self.gathered())
     }
 
-    /// Collects the memory pieces that come next; true if a file comes after them.
-    fn gather(&mut self) -> bool {
+    fn gathered(&self) -> u64 {
+        self.iovecs.iter().map(|part| part.iov_len as u64).sum()
+    }
+
+    /// Collects the memory pieces that come next, up to `bytes_max`; true if something comes after them.
+    fn gather(&mut self, bytes_max: u64) -> bool {
         self.iovecs.clear();
         let mut skip = usize::try_from(self.gone).expect("within memory");
-        let mut left = MESSAGE_BYTES_MAX;
-        let mut file_follows = false;
+        let mut left = usize::try_from(bytes_max).expect("small");
+        let mut follows = false;
         for piece in &self.pieces[self.next..] {
             let Piece::Mem(buf) = piece else {
-                file_follows = true;
+                follows = true;
                 break;
             };
             if self.iovecs.len() == PARTS_MAX || left == 0 {
+                follows = true;
                 break;
             }
             let rest = &buf[skip..];
             skip = 0;
             let len = rest.len().min(left);
+            follows = len < rest.len();
             left -= len;
             if len > 0 {
                 self.iovecs.push(libc::iovec { iov_base: rest.as_ptr().cast_mut().cast(), iov_len: len });
@@ -125,18 +137,18 @@ impl Sending {
         }
         self.header.msg_iov = self.iovecs.as_mut_ptr();
         self.header.msg_iovlen = self.iovecs.len();
-        file_follows
+        follows
     }
 
-    /// Moves what the socket takes, without waiting.
-    pub fn push(&mut self, socket: RawFd) -> Result<Push> {
+    /// Moves what the socket takes, without waiting, and counts it down from `allowance`.
+    pub fn push(&mut self, socket: RawFd, allowance: &mut u64) -> Result<Push> {
         let mut budget = PUSH_BYTES_MAX;
         while !self.is_done() {
             if budget == 0 {
                 return Ok(Push::Again);
             }
             let (asked, moved) = match &self.pieces[self.next] {
-                Piece::Mem(_) => self.push_memory(socket),
+                Piece::Mem(_) => self.push_memory(socket, budget),
                 Piece::File { file, position, len } => {
                     let asked = (len - self.gone).min(budget);
                     (asked, push_file(socket, file, position + self.gone, asked))
@@ -145,7 +157,8 @@ impl Sending {
             match moved {
                 Ok(bytes) => {
                     self.advance(bytes);
-                    budget = budget.saturating_sub(bytes);
+                    budget -= bytes;
+                    *allowance = allowance.saturating_sub(bytes);
                     // Asking once more would only be told so.
                     if bytes < asked {
                         return Ok(Push::Full);
@@ -160,9 +173,9 @@ impl Sending {
     }
 
     /// Asked for, and moved.
-    fn push_memory(&mut self, socket: RawFd) -> (u64, Result<u64>) {
-        let more = if self.gather() { libc::MSG_MORE } else { 0 };
-        let asked = self.iovecs.iter().map(|part| part.iov_len as u64).sum();
+    fn push_memory(&mut self, socket: RawFd, bytes_max: u64) -> (u64, Result<u64>) {
+        let more = if self.gather(bytes_max) { libc::MSG_MORE } else { 0 };
+        let asked = self.gathered();
         // SAFETY: header and parts live in `self`, what they point to in `pieces`.
         let sent = unsafe { libc::sendmsg(socket, &raw const self.header, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | more) };
         (asked, u64::try_from(sent).map_err(|_| Error::last_os_error()))
