@@ -21,6 +21,7 @@
 
 pub mod error;
 pub mod limits;
+pub mod plants;
 pub mod types;
 
 pub mod config;

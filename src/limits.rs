@@ -2,6 +2,8 @@
 //!
 //! Each says what grows if it is raised.
 
+use crate::plants::Plants;
+
 /// See the fields. [`Limits::PRODUCTION`] and [`Limits::TINY`] keep the same relations.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -20,6 +22,8 @@ pub struct Limits {
     pub read_bytes_max: u32,
     /// Bytes that one answer to a Fetch may hold whatever the client asks for; Kafka: `fetch.max.bytes`.
     pub fetch_bytes_max: u32,
+    /// Not a bound: what tests break on purpose.
+    pub plants: Plants,
 }
 
 impl Limits {
@@ -30,6 +34,7 @@ impl Limits {
         tail_bytes_per_shard_max: 16 << 20,
         read_bytes_max: 1 << 20,
         fetch_bytes_max: 55 << 20,
+        plants: Plants::NONE,
     };
     /// Small enough that every bound is reached in a simulated minute.
     pub const TINY: Limits = Limits {
@@ -39,6 +44,7 @@ impl Limits {
         tail_bytes_per_shard_max: 8 << 10,
         read_bytes_max: 4 << 10,
         fetch_bytes_max: 32 << 10,
+        plants: Plants::NONE,
     };
 }
 

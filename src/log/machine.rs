@@ -493,6 +493,11 @@ impl Log {
         self.epochs.write()
     }
 
+    /// [`crate::plants::Plant::ProducersForgotten`].
+    pub fn forget_producers(&mut self) {
+        self.producers.clear();
+    }
+
     /// Forgets producers that sent nothing for `producer.id.expiration.ms`.
     pub fn expire_producers(&mut self, now: Now) {
         self.producers.expire(now.wall, self.config.producer_id_expiration_ms);

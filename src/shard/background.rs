@@ -15,6 +15,7 @@ use super::{Checkpoint, CheckpointPoint, Shard};
 use crate::error::ErrorCode;
 use crate::log::names::{DELETED, SPARE, SegmentFile};
 use crate::log::{IndexWrite, Need, Now, Roll, Snapshot};
+use crate::plants::{Plant, Plants};
 use crate::types::{Instant, Offset, ShardId};
 use millrace_io::{ChoreOutput, Core, Error, File, Fs, OpenHow, is_disk_full};
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +63,7 @@ pub struct Background {
 #[derive(Default)]
 struct Upkeep {
     path: PathBuf,
+    plants: Plants,
     /// Sync the names of a new partition's files, and its own.
     name: bool,
     /// What is written need not be durable one by one: everything is synced at the end of a clean stop.
@@ -334,8 +336,13 @@ impl Shard {
             return;
         }
         let stopping = self.stop.is_some();
-        let mut upkeep =
-            Upkeep { path: partition.path.clone(), lazy: stopping, rename_spare: partition.renames.pop(), ..Upkeep::default() };
+        let mut upkeep = Upkeep {
+            path: partition.path.clone(),
+            plants: self.limits.plants,
+            lazy: stopping,
+            rename_spare: partition.renames.pop(),
+            ..Upkeep::default()
+        };
         upkeep.name = !stopping && partition.is_new && partition.log.recovery_point() > partition.log.log_start();
         while let Some(write) = partition.log.index_write(if stopping { 1 } else { INDEX_ENTRIES_MIN }) {
             if write.completes {
@@ -514,10 +521,17 @@ impl Upkeep {
         }
         for file in &self.trim {
             file.trim()?;
+            if self.plants.has(Plant::RollLosesLastBatch) {
+                file.truncate(file.len()?.saturating_sub(1))?;
+            }
         }
         for write in &self.indexes {
             let file = fs.open(&self.path.join(write.file.name(write.segment)), OpenHow::CREATE)?;
-            file.write_at(u64::from(write.position.0), &write.bytes)?;
+            let mut bytes = write.bytes.clone();
+            if write.file == SegmentFile::OffsetIndex && self.plants.has(Plant::IndexOffByOne) {
+                bytes.chunks_exact_mut(8).for_each(|entry| entry[7] = entry[7].wrapping_add(1));
+            }
+            file.write_at(u64::from(write.position.0), &bytes)?;
             if write.completes {
                 file.truncate(u64::from(write.position.0) + write.bytes.len() as u64)?;
                 if !self.lazy {

@@ -19,6 +19,7 @@ use super::{Shard, Ticket};
 use crate::error::ErrorCode;
 use crate::log::names::SegmentFile;
 use crate::log::{Need, ReadAsk, ReadPlan};
+use crate::plants::Plant;
 use crate::types::{Instant, Offset, Position};
 use millrace_io::{BufMut, Core, Piece, ReadHow};
 use tracing::error;
@@ -202,7 +203,8 @@ impl Shard {
             upper: partition.readable_end(read_committed),
             at_least_one: first,
         };
-        let plan = partition.log.read(&ask);
+        let off_by_one = self.limits.plants.has(Plant::ReadOffByOne) && ask.offset.next() < ask.upper;
+        let plan = partition.log.read(&if off_by_one { ReadAsk { offset: ask.offset.next(), ..ask } } else { ask });
         self.follow(core, Place { partition: id, park, slot }, ask, plan, fetched)
     }
 

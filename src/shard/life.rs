@@ -139,6 +139,7 @@ impl Shard {
             checkpoints,
             now: Now { instant: core.now(), wall: core.wall() },
             seed: core.random(),
+            plants: self.limits.plants,
         };
         self.open_spec(core, spec);
     }
@@ -223,7 +224,10 @@ impl Shard {
         let now = Now { instant: core.now(), wall: core.wall() };
         let config = self.log_config(topic);
         let seed = core.random();
-        self.open_spec(core, Spec { key, topic: topic.name.clone(), dir, path, config, checkpoints, now, seed });
+        self.open_spec(
+            core,
+            Spec { key, topic: topic.name.clone(), dir, path, config, checkpoints, now, seed, plants: self.limits.plants },
+        );
     }
 
     // ---- closing

@@ -266,6 +266,11 @@ impl Partition {
         self.in_flight.iter().all(|w| w.state != WriteState::Pending)
     }
 
+    /// [`crate::plants::Plant::EarlyHighWatermark`].
+    pub fn believe_written(&mut self) {
+        self.tell_leader(Event::Durable { upto: self.log.end() });
+    }
+
     pub fn is_quiet(&self) -> bool {
         self.staged.is_empty() && self.in_flight.is_empty()
     }

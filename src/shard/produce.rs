@@ -5,6 +5,7 @@ use super::parking::ParkId;
 use super::{Shard, Ticket};
 use crate::error::ErrorCode;
 use crate::log::Now;
+use crate::plants::Plant;
 use crate::types::{Instant, Offset};
 use millrace_io::{Buf, Core};
 use std::ops::Range;
@@ -28,7 +29,8 @@ impl Shard {
             ends.push(end);
         }
         // `acks=0` is told of what is refused at once, and waits for nothing.
-        if ask.acks == 0 || ends.iter().all(Option::is_none) {
+        let early = self.limits.plants.has(Plant::EarlyAcknowledgement);
+        if ask.acks == 0 || early || ends.iter().all(Option::is_none) {
             self.mesh.answer(ticket, Answer::Produce(results));
             return;
         }
@@ -69,6 +71,9 @@ impl Shard {
                 };
                 if let Some(write) = &appended.write {
                     self.dirty_now.push(id);
+                    if self.limits.plants.has(Plant::EarlyHighWatermark) {
+                        partition.believe_written();
+                    }
                     if let Some(roll) = &write.rolled {
                         self.rolled(core, id, roll);
                     }

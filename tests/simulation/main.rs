@@ -15,6 +15,7 @@ mod wire;
 use ledger::Ledger;
 use millrace::config::{self, Sources};
 use millrace::limits::Limits;
+use millrace::plants::{Plant, Plants};
 use millrace::server::Server;
 use millrace_io::sim::{Cause, Crash, Faults, Rng, Spec, World};
 use reader::Audit;
@@ -31,8 +32,9 @@ struct Outcome {
 }
 
 /// Runs one seed; panics with what is wrong.
-fn run(seed: u64, faults: Faults, trace: bool) -> Outcome {
+fn run(seed: u64, faults: Faults, trace: bool, plants: Plants) -> Outcome {
     let mut draw = Rng::new(seed);
+    let limits = Limits { plants, ..Limits::TINY };
     let mut world = World::new(seed, Faults::NONE);
     world.trace(trace);
     let cores = 1 + draw.below(3) as u16;
@@ -54,7 +56,7 @@ fn run(seed: u64, faults: Faults, trace: bool) -> Outcome {
     let spec = Spec::new("broker", cores, address).restart(Duration::from_millis(10), Duration::from_secs(2));
     let server = {
         let config = config.clone();
-        world.machine(spec, Box::new(move |birth| Box::new(Server::new(birth.core, birth.cores, config.clone(), Limits::TINY))))
+        world.machine(spec, Box::new(move |birth| Box::new(Server::new(birth.core, birth.cores, config.clone(), limits))))
     };
     world.start(server);
 
@@ -132,7 +134,7 @@ fn run(seed: u64, faults: Faults, trace: bool) -> Outcome {
 
 /// Runs a seed and says which one it was if it fails.
 fn checked(seed: u64, faults: Faults) -> Outcome {
-    match std::panic::catch_unwind(|| run(seed, faults, false)) {
+    match std::panic::catch_unwind(|| run(seed, faults, false, Plants::NONE)) {
         Ok(outcome) => outcome,
         Err(panic) => {
             eprintln!("seed {seed} failed; MILLRACE_SEED={seed} cargo test --test simulation replay -- --ignored --nocapture");
@@ -179,9 +181,70 @@ fn every_seed_keeps_what_was_acknowledged() {
     println!("{seeds} seeds: {acked} records acknowledged, {deaths} crashes");
 }
 
+/// Runs seeds with a bug planted until the checker finds it; panics if it never does.
+fn is_found(plant: Plant, faults: Faults) {
+    let seeds = 60;
+    let found = (0..seeds).find(|seed| std::panic::catch_unwind(|| run(*seed, faults, false, Plants::one(plant))).is_err());
+    let found = found.unwrap_or_else(|| panic!("{seeds} seeds, and nobody has noticed {plant:?}"));
+    println!("seed {found} finds {plant:?}");
+    // It is the plant that was found, not a bug of our own.
+    run(found, faults, false, Plants::NONE);
+}
+
+/// Processes are killed and connections reset, while the disk stands still now and then.
+fn kills() -> Faults {
+    let mut faults = Faults::NONE;
+    faults.crash.process_ppm = 100_000;
+    faults.net.reset_ppm = 5_000;
+    faults.disk.stall_ppm = 10_000;
+    faults
+}
+
+/// Power cuts alone.
+fn power_cuts() -> Faults {
+    let mut faults = Faults::NONE;
+    faults.crash.power_ppm = 100_000;
+    faults
+}
+
+#[test]
+fn an_acknowledgement_before_the_write_is_found() {
+    is_found(Plant::EarlyAcknowledgement, kills());
+}
+
+#[test]
+fn a_high_watermark_ahead_of_the_write_is_found() {
+    is_found(Plant::EarlyHighWatermark, kills());
+}
+
+#[test]
+fn a_crc_that_recovery_skips_is_found() {
+    is_found(Plant::CrcSkippedInRecovery, power_cuts());
+}
+
+#[test]
+fn a_read_that_begins_too_late_is_found() {
+    is_found(Plant::ReadOffByOne, Faults::NONE);
+}
+
+#[test]
+fn an_index_off_by_one_is_found() {
+    is_found(Plant::IndexOffByOne, kills());
+}
+
+#[test]
+fn producers_that_a_restart_forgets_are_found() {
+    is_found(Plant::ProducersForgotten, kills());
+}
+
+#[test]
+fn a_roll_that_loses_the_last_batch_is_found() {
+    is_found(Plant::RollLosesLastBatch, kills());
+}
+
 #[test]
 #[ignore = "shows one seed: MILLRACE_SEED"]
 fn replay() {
     let seed = env("MILLRACE_SEED", 0);
-    run(seed, Faults::drawn(seed), true);
+    run(seed, Faults::drawn(seed), true, Plants::NONE);
 }
