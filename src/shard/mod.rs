@@ -231,7 +231,7 @@ impl Shard {
     pub fn flush(&mut self, core: &mut Core) {
         let mut arrived = Vec::new();
         for id in std::mem::take(&mut self.dirty_now) {
-            let Some(partition) = self.partitions.get_mut(id).filter(|p| p.has_staged()) else { continue };
+            let Some(partition) = self.partitions.get_mut(id).filter(|p| p.has_staged() && p.state == State::Open) else { continue };
             for write in partition.take_writes(&self.limits, &mut arrived) {
                 let token = self.disk.begin(Operation::Write { partition: id, write: write.write });
                 core.write(&partition.files[&write.segment], u64::from(write.position.0), write.bufs, token);
