@@ -112,16 +112,20 @@ impl Pool {
     /// A buffer of at least `capacity` bytes, empty.
     pub fn take(&self, capacity: usize) -> std::result::Result<BufMut, PoolFull> {
         let capacity = rounded(capacity);
-        if self.0.taken.load(Ordering::SeqCst) + capacity as u64 > self.0.budget {
-            return Err(PoolFull);
-        }
-        Ok(self.take_always(capacity))
+        let within = |taken: u64| taken.checked_add(capacity as u64).filter(|taken| *taken <= self.0.budget);
+        self.0.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, within).map_err(|_| PoolFull)?;
+        Ok(self.fill(capacity))
     }
 
     /// The same, whatever the budget says: for answers that end a debt.
     pub fn take_always(&self, capacity: usize) -> BufMut {
         let capacity = rounded(capacity);
-        self.0.taken.fetch_add(capacity as u64, Ordering::Relaxed);
+        self.0.taken.fetch_add(capacity as u64, Ordering::SeqCst);
+        self.fill(capacity)
+    }
+
+    /// A buffer that is counted already.
+    fn fill(&self, capacity: usize) -> BufMut {
         let kept = class(capacity).and_then(|class| self.0.kept.lock().expect("no panic while held").take(class));
         let memory = kept.unwrap_or_else(|| Memory::new(capacity));
         BufMut { home: Arc::new(Home { memory: Some(memory), pool: self.clone() }), len: 0, capacity }
@@ -336,6 +340,23 @@ mod tests {
         drop(view);
         assert_eq!(pool.taken(), 4096);
         drop(part);
+        assert_eq!(pool.taken(), 0);
+    }
+
+    #[test]
+    fn threads_that_take_at_once_stay_within_the_budget() {
+        let pool = Pool::new(10 * 4096);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..2000 {
+                        let taken: Vec<_> = (0..5).map_while(|_| pool.take(1).ok()).collect();
+                        assert!(pool.taken() <= pool.budget());
+                        drop(taken);
+                    }
+                });
+            }
+        });
         assert_eq!(pool.taken(), 0);
     }
 

@@ -11,14 +11,18 @@ pub struct RawAddress {
     len: libc::socklen_t,
 }
 
-const IN_LEN: libc::socklen_t = size_of::<libc::sockaddr_in>() as libc::socklen_t;
-const IN6_LEN: libc::socklen_t = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
-const STORAGE_LEN: libc::socklen_t = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+fn len_of<T>() -> libc::socklen_t {
+    libc::socklen_t::try_from(size_of::<T>()).expect("small")
+}
+
+fn family(number: libc::c_int) -> libc::sa_family_t {
+    libc::sa_family_t::try_from(number).expect("small")
+}
 
 impl RawAddress {
     fn empty() -> RawAddress {
         // SAFETY: all zero is a valid address of no family.
-        RawAddress { storage: unsafe { std::mem::zeroed() }, len: STORAGE_LEN }
+        RawAddress { storage: unsafe { std::mem::zeroed() }, len: len_of::<libc::sockaddr_storage>() }
     }
 
     pub fn new(address: SocketAddr) -> RawAddress {
@@ -27,20 +31,20 @@ impl RawAddress {
             SocketAddr::V4(address) => {
                 // SAFETY: the storage is large enough and aligned for every family.
                 let v4 = unsafe { &mut *(&raw mut raw.storage).cast::<libc::sockaddr_in>() };
-                v4.sin_family = libc::AF_INET as libc::sa_family_t;
+                v4.sin_family = family(libc::AF_INET);
                 v4.sin_port = address.port().to_be();
                 v4.sin_addr.s_addr = u32::from_ne_bytes(address.ip().octets());
-                raw.len = IN_LEN;
+                raw.len = len_of::<libc::sockaddr_in>();
             }
             SocketAddr::V6(address) => {
                 // SAFETY: as above.
                 let v6 = unsafe { &mut *(&raw mut raw.storage).cast::<libc::sockaddr_in6>() };
-                v6.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+                v6.sin6_family = family(libc::AF_INET6);
                 v6.sin6_port = address.port().to_be();
                 v6.sin6_addr.s6_addr = address.ip().octets();
                 v6.sin6_flowinfo = address.flowinfo();
                 v6.sin6_scope_id = address.scope_id();
-                raw.len = IN6_LEN;
+                raw.len = len_of::<libc::sockaddr_in6>();
             }
         }
         raw
@@ -112,7 +116,7 @@ pub fn bound_socket(address: SocketAddr, shared_port: bool) -> Result<OwnedFd> {
 
 fn set_option(socket: &OwnedFd, level: libc::c_int, name: libc::c_int) -> Result<()> {
     let on: libc::c_int = 1;
-    let len = size_of::<libc::c_int>() as libc::socklen_t;
+    let len = len_of::<libc::c_int>();
     // SAFETY: `on` outlives the call and is as long as said.
     check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const on).cast(), len) })
 }

@@ -85,7 +85,7 @@ impl Default for Options {
 const EVENTS_MAX: usize = 4096;
 /// Turns that may follow one another without looking at the ring, when each left answers for the next.
 const TURNS_PER_ENTER_MAX: u32 = 2;
-/// A turn or step that holds the core longer than this is reported, at most once a second.
+/// A turn or step that holds the core longer than this is reported, at most every ten seconds.
 const STALL: Duration = Duration::from_millis(5);
 
 /// Runs a program on every core until all of them have stopped. What fails at the start is reported as a sentence.
@@ -392,7 +392,7 @@ impl Stalls {
         }
         tracing::warn!(?took, others = self.unreported, "a {what} held the core");
         self.unreported = 0;
-        self.quiet_until = ended + Duration::from_secs(1);
+        self.quiet_until = ended + Duration::from_secs(10);
     }
 }
 

@@ -136,12 +136,13 @@ impl Stock {
     fn provide(&mut self, id: u16, mut buffer: BufMut) {
         assert!(buffer.is_empty() && buffer.capacity() >= BUFFER_BYTES && self.shelf[usize::from(id)].is_none());
         let at = usize::from(self.tail & (BUFFERS_MAX - 1));
+        let len = u32::try_from(BUFFER_BYTES).expect("small");
         // SAFETY: within the ring; the kernel reads an entry only after the tail has passed it. The tail, which lies in
         // the first entry's spare field, is not touched by these three setters.
         unsafe {
             let entry = &mut *self.entries.as_ptr().add(at);
             entry.set_addr(buffer.spare_ptr() as u64);
-            entry.set_len(BUFFER_BYTES as u32);
+            entry.set_len(len);
             entry.set_bid(id);
         }
         self.shelf[usize::from(id)] = Some(buffer);
