@@ -12,16 +12,19 @@
 //! `begin` runs before the connection's next frame is looked at, so what must keep order keeps it. Nothing here waits.
 //! [`table`] says which function begins which API.
 
+mod api_versions;
 mod cluster;
 mod configs;
 mod fetch;
 pub mod fetch_session;
 mod log_dirs;
+mod metadata;
 mod offsets;
 mod produce;
 mod producers;
 mod split;
 mod table;
+mod topic_partitions;
 mod topics;
 
 use crate::config::BrokerConfig;
@@ -103,7 +106,7 @@ enum Merge {
     /// The control shard's reply is the response.
     Control,
     /// Topics that are being made on the way; then the request is answered as if they had been there.
-    Metadata(cluster::AutoCreating),
+    Metadata(metadata::AutoCreating),
     ProducerId(producers::Init),
 }
 

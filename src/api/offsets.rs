@@ -3,6 +3,8 @@
 use super::split::{Results, Split, owner_by_name};
 use super::{Begun, Call, Cx, Hangup, Merge, Response};
 use crate::error::ErrorCode;
+use crate::log::CleanupPolicy;
+use crate::metadata::topic_name;
 use crate::shard::{Answer, Ask, DeletePartitionRecords, DeletedRecords, EpochEnd, FoundEpochEnd, ListOffset, ListedOffset, Shard, Ticket};
 use crate::types::Epoch;
 use crate::wire::codec::Reader;
@@ -15,8 +17,22 @@ use crate::wire::messages::list_offsets::{
 use crate::wire::messages::offset_for_leader_epoch::{
     EpochEndOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetForLeaderTopicResult,
 };
+use std::collections::BTreeSet;
 
 // ---- ListOffsets
+
+/// First version that may ask for each mark in the place of a timestamp (`ReplicaManager.isListOffsetsTimestampUnsupported`).
+const MARKS: &[(i64, i16)] = &[
+    // Latest, earliest.
+    (-1, 1),
+    (-2, 1),
+    // Latest timestamp (KIP-734).
+    (-3, 7),
+    // Earliest on this broker (KIP-405), last tiered (KIP-1005), earliest not yet tiered (KIP-1023).
+    (-4, 8),
+    (-5, 9),
+    (-6, 11),
+];
 
 pub struct ListMerge {
     request: ListOffsetsRequest,
@@ -27,10 +43,16 @@ pub fn begin_list(cx: &mut Cx<'_>, call: Call, reader: &mut Reader<'_>) -> Resul
     let request: ListOffsetsRequest = call.decode(reader)?;
     let image = cx.shard.image().clone();
     let (mut split, mut results) = (Split::new(), Results::new());
+    let twice = twice(&request);
     for topic in &request.topics {
         for partition in &topic.partitions {
             let order = results.order();
-            match owner_by_name(&image, &topic.name, partition.partition_index) {
+            let owner = match partition.partition_index {
+                index if twice.contains(&(topic.name.as_str(), index)) => Err(ErrorCode::InvalidRequest),
+                _ if !may_ask(call.version, partition.timestamp) => Err(ErrorCode::UnsupportedVersion),
+                index => owner_by_name(&image, &topic.name, index),
+            };
+            match owner {
                 Err(error) => results.push(Some(ListedOffset::refused(order, error))),
                 Ok((shard, key)) => {
                     results.push(None);
@@ -54,6 +76,17 @@ pub fn begin_list(cx: &mut Cx<'_>, call: Call, reader: &mut Reader<'_>) -> Resul
     }
     let mut merge = ListMerge { request, results };
     if merge.results.is_complete() { Ok(Begun::Answer(merge.response(&call))) } else { call.wait(Merge::ListOffsets(merge)) }
+}
+
+fn may_ask(version: i16, timestamp: i64) -> bool {
+    timestamp >= 0 || MARKS.iter().any(|(mark, from)| *mark == timestamp && version >= *from)
+}
+
+/// Partitions that stand more than once.
+fn twice(request: &ListOffsetsRequest) -> BTreeSet<(&str, i32)> {
+    let mut seen = BTreeSet::new();
+    let all = request.topics.iter().flat_map(|topic| topic.partitions.iter().map(|p| (topic.name.as_str(), p.partition_index)));
+    all.filter(|partition| !seen.insert(*partition)).collect()
 }
 
 impl ListMerge {
@@ -172,7 +205,10 @@ pub fn begin_delete(cx: &mut Cx<'_>, call: Call, reader: &mut Reader<'_>) -> Res
     for topic in &request.topics {
         for partition in &topic.partitions {
             let order = results.order();
-            match owner_by_name(&image, &topic.name, partition.partition_index) {
+            let owner = owner_by_name(&image, &topic.name, partition.partition_index);
+            match owner
+                .and_then(|owner| if topic_name::is_internal(&topic.name) { Err(ErrorCode::InvalidTopicException) } else { Ok(owner) })
+            {
                 Err(error) => results.push(Some(DeletedRecords { order, error, low_watermark: -1 })),
                 Ok((shard, key)) => {
                     results.push(None);
@@ -191,8 +227,19 @@ pub fn begin_delete(cx: &mut Cx<'_>, call: Call, reader: &mut Reader<'_>) -> Res
 
 /// On the owning core. Without followers the low watermark is the log start.
 pub fn run_delete(shard: &mut Shard, ticket: Ticket, asked: &[DeletePartitionRecords]) {
-    let deleted = asked.iter().map(|one| shard.delete_records(one)).collect();
+    let delete = |one: &DeletePartitionRecords| match shard.partition(&one.key) {
+        Some(partition) if !may_delete(partition.log.config().cleanup_policy) => {
+            DeletedRecords { order: one.order, error: ErrorCode::PolicyViolation, low_watermark: -1 }
+        }
+        _ => shard.delete_records(one),
+    };
+    let deleted = asked.iter().map(delete).collect();
     shard.mesh.answer(ticket, Answer::DeleteRecords(deleted));
+}
+
+/// Whoever only compacts keeps the last record of every key (`Partition.deleteRecordsOnLeader`).
+fn may_delete(policy: CleanupPolicy) -> bool {
+    policy.delete || !policy.compact
 }
 
 impl DeleteMerge {
@@ -214,5 +261,45 @@ impl DeleteMerge {
             DeleteRecordsTopicResult { partitions: partitions.collect(), name: topic.name }
         });
         call.respond(&DeleteRecordsResponse { topics: topics.collect(), ..DeleteRecordsResponse::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::messages::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
+
+    /// What a Kafka 4.3.1 broker answers.
+    #[test]
+    fn marks_of_later_versions_are_not_understood_earlier() {
+        for (timestamp, from) in [(-1, 1), (-2, 1), (-3, 7), (-4, 8), (-5, 9), (-6, 11), (0, 1), (i64::MAX, 1)] {
+            for version in 1..=11 {
+                assert_eq!(may_ask(version, timestamp), version >= from, "{timestamp} in version {version}");
+            }
+        }
+        assert!((1..=11).all(|version| !may_ask(version, -7) && !may_ask(version, i64::MIN)));
+    }
+
+    #[test]
+    fn a_topic_that_only_compacts_loses_no_records_to_delete_records() {
+        let may = |delete, compact| may_delete(CleanupPolicy { delete, compact });
+        assert!(may(true, false) && may(true, true) && may(false, false));
+        assert!(!may(false, true));
+    }
+
+    #[test]
+    fn a_partition_that_stands_twice_is_found_wherever_it_stands() {
+        let topic = |name: &str, partitions: &[i32]| ListOffsetsTopic {
+            name: name.into(),
+            partitions: partitions
+                .iter()
+                .map(|index| ListOffsetsPartition { partition_index: *index, ..ListOffsetsPartition::default() })
+                .collect(),
+        };
+        let request = ListOffsetsRequest {
+            topics: vec![topic("a", &[0, 1, 1, 1]), topic("b", &[0]), topic("a", &[2, 0])],
+            ..ListOffsetsRequest::default()
+        };
+        assert_eq!(twice(&request).into_iter().collect::<Vec<_>>(), [("a", 0), ("a", 1)]);
     }
 }

@@ -5,10 +5,11 @@
 //!
 //! Transactions come with their coordinator; until then a transactional id is refused for good, so that no client retries.
 
-use super::split::{Results, Split, owner_by_name};
+use super::split::{Results, Split, owner};
 use super::{Begun, Call, Cx, Hangup, Merge, Response, ask_control};
 use crate::control::{Command, Reply};
-use crate::error::ErrorCode;
+use crate::error::{ErrorCode, Refusal};
+use crate::metadata::{Image, Topic, topic_name};
 use crate::shard::{ActiveProducer, Answer, Ask, PartitionKey, Shard, Ticket};
 use crate::types::Offset;
 use crate::wire::codec::Reader;
@@ -24,12 +25,9 @@ pub struct Init;
 
 pub fn init(cx: &mut Cx<'_>, call: Call, reader: &mut Reader<'_>) -> Result<Begun, Hangup> {
     let request: InitProducerIdRequest = call.decode(reader)?;
-    if let Some(id) = &request.transactional_id {
-        // Kafka: `TransactionCoordinator.handleInitProducerId` refuses an empty id before anything else.
-        let error = if id.is_empty() { ErrorCode::InvalidRequest } else { ErrorCode::TransactionalIdAuthorizationFailed };
-        return call.answer(&InitProducerIdResponse { error_code: error, producer_epoch: -1, ..InitProducerIdResponse::default() });
+    if let Err(error) = check(&request, cx.shard.config().transaction_max_timeout_ms) {
+        return call.answer(&refused(error));
     }
-    // A producer that is not transactional gets a new id however often it asks, as in Kafka.
     match cx.local.producer_ids.next() {
         Some(id) => call.answer(&given(id)),
         None => {
@@ -37,6 +35,32 @@ pub fn init(cx: &mut Cx<'_>, call: Call, reader: &mut Reader<'_>) -> Result<Begu
             call.wait(Merge::ProducerId(Init))
         }
     }
+}
+
+/// May this producer have an id? In Kafka's order (`KafkaApis.handleInitProducerIdRequest`,
+/// `TransactionCoordinator.handleInitProducerId`):
+///
+/// | producer id, epoch | transactional id | timeout | |
+/// |---|---|---|---|
+/// | only one of the two | | | INVALID_REQUEST |
+/// | | none | | a new id, whatever id it had before (KIP-360 bumps epochs of transactional producers only) |
+/// | | empty | | INVALID_REQUEST |
+/// | | given | not above 0, or above `transaction.max.timeout.ms` | INVALID_TRANSACTION_TIMEOUT |
+/// | | given | fine | TRANSACTIONAL_ID_AUTHORIZATION_FAILED, until transactions are served |
+fn check(request: &InitProducerIdRequest, timeout_max_ms: i32) -> Result<(), ErrorCode> {
+    if (request.producer_id == -1) != (request.producer_epoch == -1) {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    match request.transactional_id.as_deref() {
+        None => Ok(()),
+        Some("") => Err(ErrorCode::InvalidRequest),
+        Some(_) if !(1..=timeout_max_ms).contains(&request.transaction_timeout_ms) => Err(ErrorCode::InvalidTransactionTimeout),
+        Some(_) => Err(ErrorCode::TransactionalIdAuthorizationFailed),
+    }
+}
+
+fn refused(error_code: ErrorCode) -> InitProducerIdResponse {
+    InitProducerIdResponse { error_code, producer_epoch: -1, ..InitProducerIdResponse::default() }
 }
 
 fn given(producer_id: i64) -> InitProducerIdResponse {
@@ -48,23 +72,24 @@ impl Init {
         let Reply::ProducerIds(block) = reply else { unreachable!("asked for producer ids") };
         match block {
             Ok(mut block) => {
+                // Several requests may have asked before the first block came. What is left of the older one is forgotten.
                 let id = block.next().expect("a block has ids");
-                // Two requests may have asked at once: the block that is left over is forgotten, which costs nothing.
                 cx.local.producer_ids = block;
                 call.respond(&given(id))
             }
-            Err(error_code) => {
-                call.respond(&InitProducerIdResponse { error_code, producer_epoch: -1, ..InitProducerIdResponse::default() })
-            }
+            Err(error) => call.respond(&refused(error)),
         }
     }
 }
 
 // ---- DescribeProducers
 
+/// A partition's producers, or why they cannot be told: for a topic that is not there, in a sentence.
+type Described = Result<Vec<ActiveProducer>, Refusal>;
+
 pub struct DescribeMerge {
     request: DescribeProducersRequest,
-    results: Results<Result<Vec<ActiveProducer>, ErrorCode>>,
+    results: Results<Described>,
 }
 
 pub fn begin_describe(cx: &mut Cx<'_>, call: Call, reader: &mut Reader<'_>) -> Result<Begun, Hangup> {
@@ -72,10 +97,11 @@ pub fn begin_describe(cx: &mut Cx<'_>, call: Call, reader: &mut Reader<'_>) -> R
     let image = cx.shard.image().clone();
     let (mut split, mut results) = (Split::new(), Results::new());
     for topic in &request.topics {
+        let known = find(&image, &topic.name);
         for index in &topic.partition_indexes {
             let order = results.order();
-            match owner_by_name(&image, &topic.name, *index) {
-                Err(error) => results.push(Some(Err(error))),
+            match known.as_ref().map_err(Refusal::clone).and_then(|topic| owner(Some(topic), *index).map_err(Refusal::from)) {
+                Err(refusal) => results.push(Some(Err(refusal))),
                 Ok((shard, key)) => {
                     results.push(None);
                     split.add(shard, (order, key));
@@ -91,10 +117,18 @@ pub fn begin_describe(cx: &mut Cx<'_>, call: Call, reader: &mut Reader<'_>) -> R
     if merge.results.is_complete() { Ok(Begun::Answer(merge.response(&call))) } else { call.wait(Merge::Producers(merge)) }
 }
 
+/// Kafka: `KafkaApis.handleDescribeProducersRequest`.
+fn find<'a>(image: &'a Image, name: &str) -> Result<&'a Topic, Refusal> {
+    topic_name::validate(name).map_err(|why| Refusal::new(ErrorCode::InvalidTopicException, why))?;
+    let missing = || Refusal::new(ErrorCode::UnknownTopicOrPartition, "This server does not host this topic-partition.");
+    image.topic_by_name(name).ok_or_else(missing)
+}
+
 /// On the owning core.
 pub fn run(shard: &mut Shard, ticket: Ticket, asked: &[(u32, PartitionKey)]) {
     let found = asked.iter().map(|(order, key)| {
-        let producers = shard.partition(key).ok_or(ErrorCode::NotLeaderOrFollower).map(|partition| {
+        let partition = shard.partition(key).ok_or(ErrorCode::NotLeaderOrFollower);
+        let producers = partition.and_then(|partition| partition.check_readable().map(|()| partition)).map(|partition| {
             let active = partition.log.producers().map(|producer| ActiveProducer {
                 id: producer.id,
                 epoch: producer.epoch,
@@ -113,6 +147,7 @@ pub fn run(shard: &mut Shard, ticket: Ticket, asked: &[(u32, PartitionKey)]) {
 
 impl DescribeMerge {
     pub fn on_answer(&mut self, call: &Call, answer: Vec<(u32, Result<Vec<ActiveProducer>, ErrorCode>)>) -> Option<Response> {
+        let answer = answer.into_iter().map(|(order, producers)| (order, producers.map_err(Refusal::from)));
         self.results.put(answer).then(|| self.response(call))
     }
 
@@ -121,13 +156,27 @@ impl DescribeMerge {
         let topics = std::mem::take(&mut self.request.topics).into_iter().map(|topic| {
             let partitions = topic.partition_indexes.iter().map(|index| {
                 let found = results.next().expect("a result for every partition");
-                let error_code = found.as_ref().err().copied().unwrap_or(ErrorCode::None);
-                let active_producers = found.unwrap_or_default().into_iter().map(state).collect();
-                PartitionResponse { partition_index: *index, error_code, active_producers, ..PartitionResponse::default() }
+                partition_response(*index, found)
             });
             TopicResponse { partitions: partitions.collect(), name: topic.name }
         });
         call.respond(&DescribeProducersResponse { topics: topics.collect(), ..DescribeProducersResponse::default() })
+    }
+}
+
+fn partition_response(partition_index: i32, found: Described) -> PartitionResponse {
+    match found {
+        Ok(producers) => PartitionResponse {
+            partition_index,
+            active_producers: producers.into_iter().map(state).collect(),
+            ..PartitionResponse::default()
+        },
+        Err(Refusal { code, message }) => PartitionResponse {
+            partition_index,
+            error_code: code,
+            error_message: Some(message).filter(|message| !message.is_empty()),
+            ..PartitionResponse::default()
+        },
     }
 }
 
@@ -139,5 +188,49 @@ fn state(producer: ActiveProducer) -> ProducerState {
         last_timestamp: producer.last_timestamp.0,
         coordinator_epoch: producer.coordinator_epoch,
         current_txn_start_offset: producer.transaction_start,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::tests::World;
+
+    /// What a Kafka 4.3.1 broker answers, but for the last: it has transactions.
+    #[test]
+    fn who_may_have_an_id_is_checked_in_kafkas_order() {
+        let check = |transactional_id: Option<&str>, transaction_timeout_ms, producer_id, producer_epoch| {
+            let transactional_id = transactional_id.map(str::to_owned);
+            let request = InitProducerIdRequest {
+                transactional_id,
+                transaction_timeout_ms,
+                producer_id,
+                producer_epoch,
+                ..InitProducerIdRequest::default()
+            };
+            check(&request, 900_000)
+        };
+        assert_eq!(check(None, 0, -1, -1), Ok(()));
+        assert_eq!(check(None, -5, 0, 32767), Ok(()));
+        assert_eq!(check(None, 0, 5, -1), Err(ErrorCode::InvalidRequest));
+        assert_eq!(check(Some("x"), i32::MAX, -1, 5), Err(ErrorCode::InvalidRequest));
+        assert_eq!(check(Some(""), 0, -1, -1), Err(ErrorCode::InvalidRequest));
+        for timeout in [0, -1, 900_001, i32::MAX] {
+            assert_eq!(check(Some("x"), timeout, -1, -1), Err(ErrorCode::InvalidTransactionTimeout), "{timeout}");
+        }
+        for timeout in [1, 900_000] {
+            assert_eq!(check(Some("x"), timeout, -1, -1), Err(ErrorCode::TransactionalIdAuthorizationFailed), "{timeout}");
+        }
+    }
+
+    #[test]
+    fn a_topic_without_producers_to_tell_says_why() {
+        let mut world = World::new(1);
+        world.create("t", 1);
+        assert_eq!(find(&world.image, "t").unwrap().partitions.len(), 1);
+        assert_eq!(find(&world.image, "nope").unwrap_err().code, ErrorCode::UnknownTopicOrPartition);
+        assert_eq!(find(&world.image, "bad/name").unwrap_err().code, ErrorCode::InvalidTopicException);
+        let told = partition_response(9, Err(Refusal::from(ErrorCode::UnknownTopicOrPartition)));
+        assert_eq!((told.partition_index, told.error_message), (9, None));
     }
 }

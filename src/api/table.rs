@@ -2,11 +2,14 @@
 //!
 //! | request | gets |
 //! |---|---|
-//! | an API that is not served | hung up on: its body cannot be skipped for an answer that nobody defined |
-//! | a version of ApiVersions that is not served | UNSUPPORTED_VERSION and all versions, in version 0 |
-//! | another unsupported version | hung up on, as Kafka does: no version of an answer is known to be understood |
+//! | an API that is not served | hung up on: nobody knows what an answer would look like |
+//! | a version of ApiVersions that is not served | UNSUPPORTED_VERSION and those that are, in version 0 |
+//! | another version that is not served | hung up on |
+//! | a body that does not decode | hung up on |
 
-use super::{Begun, Call, Cx, cluster, configs, fetch, log_dirs, offsets, produce, producers, topics};
+use super::{
+    Begun, Call, Cx, api_versions, cluster, configs, fetch, log_dirs, metadata, offsets, produce, producers, topic_partitions, topics,
+};
 use crate::error::Hangup;
 use crate::wire::api::ApiKey;
 use crate::wire::codec::Reader;
@@ -18,7 +21,7 @@ pub fn begin(cx: &mut Cx<'_>, call: Call, frame: &Buf, reader: &mut Reader<'_>) 
     };
     if !served.accepted.has(call.version) {
         if call.key == ApiKey::ApiVersions {
-            return cluster::unsupported_api_versions(cx, call);
+            return Call { version: 0, ..call }.answer(&api_versions::unsupported());
         }
         return Err(Hangup(format!("{:?} is not served in version {}", call.key, call.version)));
     }
@@ -26,9 +29,9 @@ pub fn begin(cx: &mut Cx<'_>, call: Call, frame: &Buf, reader: &mut Reader<'_>) 
         ApiKey::Produce => produce::begin(cx, call, frame, reader),
         ApiKey::Fetch => fetch::begin(cx, call, reader),
         ApiKey::ListOffsets => offsets::begin_list(cx, call, reader),
-        ApiKey::Metadata => cluster::metadata(cx, call, reader),
+        ApiKey::Metadata => metadata::begin(cx, call, reader),
         ApiKey::FindCoordinator => cluster::find_coordinator(cx, call, reader),
-        ApiKey::ApiVersions => cluster::api_versions(cx, call, reader),
+        ApiKey::ApiVersions => api_versions::begin(cx, call, reader),
         ApiKey::CreateTopics => topics::create(cx, call, reader),
         ApiKey::DeleteTopics => topics::delete(cx, call, reader),
         ApiKey::DeleteRecords => offsets::begin_delete(cx, call, reader),
@@ -43,7 +46,7 @@ pub fn begin(cx: &mut Cx<'_>, call: Call, frame: &Buf, reader: &mut Reader<'_>) 
         ApiKey::DescribeCluster => cluster::describe(cx, call, reader),
         ApiKey::DescribeProducers => producers::begin_describe(cx, call, reader),
         ApiKey::ListConfigResources => configs::list(cx, call, reader),
-        ApiKey::DescribeTopicPartitions => cluster::topic_partitions(cx, call, reader),
+        ApiKey::DescribeTopicPartitions => topic_partitions::begin(cx, call, reader),
         _ => unreachable!("served without a function that begins it"),
     }
 }
