@@ -54,5 +54,5 @@ const _: () = holds(&Limits::TINY);
 const fn holds(limits: &Limits) {
     assert!(limits.tail_bytes_per_partition_max <= limits.tail_bytes_per_shard_max);
     assert!(limits.requests_in_flight_max > 1, "a client with one request in flight waits for the disk on each");
-    assert!(limits.read_bytes_max % 4096 == 0, "O_DIRECT reads whole blocks");
+    assert!(limits.read_bytes_max.is_multiple_of(4096), "O_DIRECT reads whole blocks");
 }

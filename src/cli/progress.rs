@@ -26,7 +26,7 @@ impl Progress {
         self.records += records;
         self.bytes += bytes;
         // The clock is looked at now and then only.
-        if self.visible && self.records % 1024 == 0 {
+        if self.visible && self.records.is_multiple_of(1024) {
             let now = blocking::now();
             if now.since(self.shown) >= EVERY {
                 self.shown = now;

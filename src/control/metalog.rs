@@ -90,7 +90,7 @@ fn recover(fs: &Fs, dir: &Path, cluster_id: &str, node: BrokerId) -> Result<(Rec
     }
     let recovered = recovery.finish();
     let (active, length) = recovered.quorum.active();
-    let (_, bytes) = (last.0 == active).then_some(last).unwrap_or_default();
+    let (_, bytes) = if last.0 == active { last } else { Default::default() };
     let whole = usize::try_from(length).ok().and_then(|length| bytes.get(..length)).unwrap_or_default();
     let last_batch = batches(whole).last().map_or(Vec::new(), |(_, batch)| batch.to_vec());
     Ok((recovered, last_batch))

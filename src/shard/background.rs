@@ -421,7 +421,13 @@ impl Shard {
             return;
         }
         let token = self.disk.begin(Operation::Chore(Chore::Remove));
-        core.chore(token, Box::new(move |fs| Box::new(remove_all(fs, &due))));
+        core.chore(
+            token,
+            Box::new(move |fs| {
+                remove_all(fs, &due);
+                Box::new(())
+            }),
+        );
     }
 
     // ---- failures

@@ -110,10 +110,10 @@ impl Shard {
 
     /// Says that the image is applied, once nothing is being opened.
     fn report(&mut self) {
-        if self.life.opening.is_empty() {
-            if let Some(image) = self.life.to_report.take() {
-                self.mesh.note(ShardId(0), Note::Applied { image });
-            }
+        if self.life.opening.is_empty()
+            && let Some(image) = self.life.to_report.take()
+        {
+            self.mesh.note(ShardId(0), Note::Applied { image });
         }
     }
 

@@ -305,7 +305,12 @@ impl Partition {
     /// The next producer whose batch is acknowledged.
     pub fn next_ack(&mut self) -> Option<(ParkId, u32)> {
         let high_watermark = self.high_watermark();
-        self.waiting_acks.pop_front_if(|(end, ..)| *end <= high_watermark).map(|(_, park, slot)| (park, slot))
+        let (end, park, slot) = *self.waiting_acks.front()?;
+        if end > high_watermark {
+            return None;
+        }
+        self.waiting_acks.pop_front();
+        Some((park, slot))
     }
 
     /// Everybody who waits for an acknowledgement that will not come.

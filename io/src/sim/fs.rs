@@ -328,8 +328,8 @@ impl File {
     }
     /// What O_DIRECT asks for.
     fn aligned(&self, position: u64, bytes: &[u8]) -> Result<()> {
-        let fits = |x: u64| x % crate::buffer::ALIGN as u64 == 0;
-        let aligned = !self.0.how.direct || (fits(position) && fits(bytes.len() as u64) && bytes.as_ptr().addr() % 512 == 0);
+        let fits = |x: u64| x.is_multiple_of(crate::buffer::ALIGN as u64);
+        let aligned = !self.0.how.direct || (fits(position) && fits(bytes.len() as u64) && bytes.as_ptr().addr().is_multiple_of(512));
         if aligned { Ok(()) } else { Err(errno(libc::EINVAL)) }
     }
 
