@@ -292,7 +292,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
             if !path.ends_with("target") {
                 collect(&path, files);
             }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        // A folder's `tests.rs` is compiled for tests only, like the tests at the end of a file.
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
             files.push(path);
         }
     }

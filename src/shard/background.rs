@@ -197,12 +197,12 @@ impl Shard {
                 continue;
             };
             let (bytes, since) = partition.log.dirty();
-            let Some(since) = since else {
+            let Some(since) = since.filter(|_| partition.state != State::Offline) else {
                 self.background.dirty.remove(&id);
                 continue;
             };
             let due = bytes >= SYNC_BYTES || now.instant.since(since) >= SYNC_AGE || partition.log.flush_due(now);
-            if !(due || all) || partition.state == State::Offline {
+            if !(due || all) {
                 continue;
             }
             if !all && self.background.syncs >= SYNCS_MAX {
@@ -473,7 +473,7 @@ impl Shard {
         self.mesh.note(ShardId(0), Note::DirectoryFailed { dir, why });
         for id in self.partitions.ids() {
             if self.partitions.get(id).is_some_and(|partition| partition.dir == dir) {
-                self.partitions.get_mut(id).expect("just seen").state = State::Offline;
+                self.partitions.get_mut(id).expect("just seen").go_offline();
                 self.fail_waiting(core, id, ErrorCode::KafkaStorageError);
             }
         }

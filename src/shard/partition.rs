@@ -160,6 +160,13 @@ impl Partition {
         self.tail.clear();
     }
 
+    /// Its log directory has failed: nothing of it is written or answered any more.
+    pub fn go_offline(&mut self) {
+        self.state = State::Offline;
+        self.staged.clear();
+        self.tail.clear();
+    }
+
     /// A log read from the files takes the place of one that was ahead of them.
     pub fn restart(&mut self, log: Log, files: BTreeMap<Offset, File>) {
         self.leader = alone(self.leader_epoch, &log);
@@ -272,7 +279,7 @@ impl Partition {
     }
 
     pub fn is_quiet(&self) -> bool {
-        self.staged.is_empty() && self.in_flight.is_empty()
+        self.staged.is_empty() && self.is_settled()
     }
 
     /// The log start has moved up.
