@@ -12,6 +12,10 @@ pub struct Epochs {
     entries: Vec<(Epoch, Offset)>,
     /// Changed since the file was last asked for.
     dirty: bool,
+    /// The file that is out ends with this entry.
+    out: Option<Option<(Epoch, Offset)>>,
+    /// The last entry that the file on disk has.
+    written: Option<(Epoch, Offset)>,
 }
 
 impl Epochs {
@@ -22,6 +26,7 @@ impl Epochs {
             epochs.assign(epoch, start);
         }
         epochs.dirty = false;
+        epochs.written = epochs.entries.last().copied();
         Some(epochs)
     }
 
@@ -90,9 +95,21 @@ impl Epochs {
         Some((floor, *end))
     }
 
-    /// The file's content, if it changed since the last time.
+    /// The file's content, if it changed since the last time and none is out.
     pub fn write(&mut self) -> Option<Vec<u8>> {
-        std::mem::take(&mut self.dirty).then(|| checkpoints::encode_epochs(&self.entries))
+        if self.out.is_some() || !std::mem::take(&mut self.dirty) {
+            return None;
+        }
+        self.out = Some(self.entries.last().copied());
+        Some(checkpoints::encode_epochs(&self.entries))
+    }
+    pub fn write_done(&mut self) {
+        self.written = self.out.take().expect("a file was out");
+    }
+    /// Where the first epoch began that the file on disk does not have.
+    pub fn unwritten_start(&self) -> Option<Offset> {
+        let first = self.written.map_or(0, |written| self.entries.partition_point(|entry| entry.0 <= written.0));
+        self.entries.get(first).map(|(_, start)| *start)
     }
     /// The file is not what we have: write it again.
     pub fn set_dirty(&mut self) {
@@ -140,7 +157,10 @@ mod tests {
     #[test]
     fn cutting_keeps_what_the_log_still_holds() {
         let mut epochs = epochs(&[(1, 0), (3, 10), (7, 30)]);
+        assert_eq!(epochs.unwritten_start(), Some(Offset(0)));
         epochs.write();
+        epochs.write_done();
+        assert_eq!(epochs.unwritten_start(), None);
         epochs.cut_start(Offset(0));
         assert_eq!(epochs.write(), None);
         epochs.cut_start(Offset(15));

@@ -135,11 +135,13 @@ pub struct Index<E> {
     /// Entries that a write holds that is out.
     out: Option<u32>,
     last: Option<E>,
+    /// The last one that is in the file.
+    last_written: Option<E>,
 }
 
 impl<E> Default for Index<E> {
     fn default() -> Index<E> {
-        Index { dropped: 0, kept: VecDeque::new(), written: 0, out: None, last: None }
+        Index { dropped: 0, kept: VecDeque::new(), written: 0, out: None, last: None, last_written: None }
     }
 }
 
@@ -158,7 +160,7 @@ impl<E: Entry> Index<E> {
     /// One whose first `written` entries are in its file. `last` is the last of them; who never pushes need not know it.
     pub fn in_file(written: u32, last: Option<E>) -> Index<E> {
         assert!(written > 0 || last.is_none(), "what has no entries has no last one");
-        Index { dropped: written, kept: VecDeque::new(), written, out: None, last }
+        Index { dropped: written, kept: VecDeque::new(), written, out: None, last, last_written: last }
     }
 
     pub fn len(&self) -> u32 {
@@ -169,6 +171,10 @@ impl<E: Entry> Index<E> {
     }
     pub fn last(&self) -> Option<E> {
         self.last
+    }
+    /// The last entry that is in the file.
+    pub fn last_written(&self) -> Option<E> {
+        self.last_written
     }
     /// Entries that only the file has.
     pub fn dropped(&self) -> u32 {
@@ -209,9 +215,9 @@ impl<E: Entry> Index<E> {
     pub fn is_out(&self) -> bool {
         self.out.is_some()
     }
-    /// Bytes to write, and where, unless a write is out or fewer than `entries_min` wait.
-    pub fn write(&mut self, entries_min: u32) -> Option<(Position, Vec<u8>)> {
-        if self.is_out() || self.waiting() < entries_min {
+    /// Bytes of all that waits, and where they go, unless a write is out.
+    pub fn write(&mut self) -> Option<(Position, Vec<u8>)> {
+        if self.is_out() {
             return None;
         }
         self.out = Some(self.waiting());
@@ -220,6 +226,8 @@ impl<E: Entry> Index<E> {
     }
     pub fn write_done(&mut self) {
         self.written += self.out.take().expect("a write was out");
+        let newest = self.written.checked_sub(self.dropped + 1).and_then(|nth| usize::try_from(nth).ok());
+        self.last_written = newest.and_then(|nth| self.kept.get(nth).copied()).or(self.last_written);
         while self.kept.len() > KEPT_MAX && self.dropped < self.written {
             self.drop_front();
         }
@@ -251,14 +259,13 @@ mod tests {
         for nth in 1..=200 {
             index.push(entry(nth));
         }
-        let (position, bytes) = index.write(1).unwrap();
+        let (position, bytes) = index.write().unwrap();
         assert_eq!((position, bytes.len()), (Position(0), 1600));
         index.push(entry(201));
-        assert_eq!(index.write(1), None, "one at a time");
+        assert_eq!(index.write(), None, "one at a time");
         index.write_done();
         assert_eq!((index.len(), index.dropped(), index.waiting()), (201, 201 - 128, 1));
-        assert_eq!(index.write(2), None);
-        assert_eq!(index.write(1), Some((Position(1600), encode([entry(201)].into_iter()))));
+        assert_eq!(index.write(), Some((Position(1600), encode([entry(201)].into_iter()))));
         index.write_done();
         index.drop_written();
         assert_eq!((index.dropped(), index.last(), index.kept.capacity()), (201, Some(entry(201)), 0));

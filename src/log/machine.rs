@@ -405,33 +405,17 @@ impl Log {
         Some(self.dirty.since? + Duration::from_millis(self.config.flush_ms?))
     }
 
-    /// The next piece of an index that should be written: of closed segments always, of the active one when at least
-    /// `entries_min` entries wait. The time index goes before the offset index, so that what the latter reaches the
-    /// former knows.
+    /// The next piece of an index that should be written, and synced: of closed segments always, of the active one when at
+    /// least `entries_min` entries wait.
+    ///
+    /// A segment's time index goes first: whatever the offset index reaches, the time index knows.
     pub fn index_write(&mut self, entries_min: u32) -> Option<IndexWrite> {
         let last = self.segments.len() - 1;
         let candidates = self.segments.iter_mut().enumerate().filter(|(nth, segment)| *nth == last || segment.completing.any());
-        for (_, segment) in candidates {
-            let completing = segment.completing;
-            let min = |completes: bool| if completes { 0 } else { entries_min.max(1) };
-            let is_active = !completing.any();
-            if (is_active || completing.times)
-                && let Some((position, bytes)) = segment.times.write(min(completing.times))
-            {
-                let (segment, completes) = (segment.base, completing.times);
-                return Some(IndexWrite { segment, file: SegmentFile::TimeIndex, position, bytes, completes });
-            }
-            if (is_active || completing.offsets)
-                && let Some((position, bytes)) = segment.offsets.write(min(completing.offsets))
-            {
-                let (segment, completes) = (segment.base, completing.offsets);
-                return Some(IndexWrite { segment, file: SegmentFile::OffsetIndex, position, bytes, completes });
-            }
-        }
-        None
+        candidates.filter_map(|(_, segment)| segment.index_write(entries_min)).next()
     }
 
-    /// That write is in its file. One whose segment has been deleted meanwhile is nobody's.
+    /// That write is on disk. One whose segment has been deleted meanwhile is nobody's.
     pub fn index_written(&mut self, write: &IndexWrite) {
         let Some(nth) = self.segment_of(write.segment) else { return };
         let segment = &mut self.segments[nth];
@@ -488,9 +472,20 @@ impl Log {
         self.snapshots.last().copied()
     }
 
-    /// New content of `leader-epoch-checkpoint`, if it changed since the last time.
+    /// Nothing is appended any more: the last index entry and the snapshot of a clean stop come due. Flush, then write what
+    /// [`Log::index_write`] and [`Log::snapshot_write`] have. Kafka: `LogSegment.close`.
+    pub fn stop(&mut self) {
+        self.active_mut().push_time();
+        self.snapshot_begin();
+    }
+
+    /// New content of `leader-epoch-checkpoint`, if it changed since the last time. One at a time.
     pub fn epochs_write(&mut self) -> Option<Vec<u8>> {
         self.epochs.write()
+    }
+    /// That content is on disk.
+    pub fn epochs_written(&mut self) {
+        self.epochs.write_done();
     }
 
     /// [`crate::plants::Plant::ProducersForgotten`].
@@ -517,9 +512,17 @@ impl Log {
     pub fn written_end(&self) -> Offset {
         self.written_end
     }
-    /// Everything below is on disk. `recovery-point-offset-checkpoint`.
+    /// Every record below is on disk.
     pub fn recovery_point(&self) -> Offset {
         self.recovery_point
+    }
+    /// For `recovery-point-offset-checkpoint`: every record below is on disk, and what indexes and epochs must say of them.
+    /// A recovery need not look at anything before.
+    pub fn recovery_checkpoint(&self) -> Offset {
+        let last = self.segments.len() - 1;
+        let unfinished = self.segments.iter().enumerate().filter(|(nth, segment)| *nth == last || segment.completing.any());
+        let bounds = unfinished.filter_map(|(_, segment)| segment.indexed_end()).chain(self.epochs.unwritten_start());
+        bounds.fold(self.recovery_point, Offset::min).max(self.segments[0].base)
     }
     /// Bytes of all segments.
     pub fn bytes(&self) -> u64 {

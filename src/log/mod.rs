@@ -25,7 +25,9 @@
 //! | [`Log::flush`] | segments to sync | [`Log::flushed`] |
 //! | [`Log::index_write`] | bytes for a `.index` or `.timeindex` | [`Log::index_written`] |
 //! | [`Log::snapshot_write`] | a `.snapshot` file | [`Log::snapshot_written`] |
-//! | [`Log::epochs_write`] | a `leader-epoch-checkpoint` | |
+//! | [`Log::epochs_write`] | a `leader-epoch-checkpoint` | [`Log::epochs_written`] |
+//! | [`Log::recovery_checkpoint`], [`Log::log_start`] | lines of the log directory's checkpoints | |
+//! | [`Log::stop`] | the last index entries and the snapshot of a clean stop | the three above |
 //! | [`Log::retention`] | segments to delete | rename, wait, delete |
 //! | [`Log::expire_producers`] | | |
 //!

@@ -358,7 +358,7 @@ impl Log {
     /// A look at the headers from `position` on.
     pub(super) fn walk_need(&self, nth: usize, position: Position, stage: Stage) -> Need {
         let segment = &self.segments[nth];
-        let len = (self.written_len(segment) - position.0).min(WALK_BYTES);
+        let len = self.written_len(segment).saturating_sub(position.0).min(WALK_BYTES);
         Need { segment: segment.base, file: SegmentFile::Log, position, len, stage }
     }
 

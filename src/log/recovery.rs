@@ -26,7 +26,7 @@
 //! | no index, or one of a strange length | it was not written, or is damaged | made anew from the segment |
 //! | an index that does not rise, or points at what it should not | as above | made anew from where it stops to make sense, or from the start |
 //! | an index longer than its log | it was written first | cut with it |
-//! | the spare, and its first batch continues the log | it was renamed too late | it is renamed now, and looked at |
+//! | the spare, and its first batch continues the log (or is all of it) | it was renamed too late | it is renamed now, and looked at |
 //! | the spare otherwise | nothing was written to it | deleted |
 //! | a snapshot above the end | the log was cut | deleted; an older one is taken, and the producers of the batches after it are learnt |
 //! | a snapshot that does not check out | damage | the same |
@@ -265,11 +265,11 @@ impl<E> Hands<'_, E> {
     /// Writes what a walk found out about the indexes of a segment, behind what of them was kept.
     fn write_indexes(&mut self, scan: &mut Scan) -> Result<(), E> {
         let Segment { base, offsets, times, .. } = &mut scan.segment;
-        if let Some((position, bytes)) = times.write(0) {
+        if let Some((position, bytes)) = times.write() {
             self.write(SegmentFile::TimeIndex.name(*base), u64::from(position.0), bytes)?;
             times.write_done();
         }
-        if let Some((position, bytes)) = offsets.write(0) {
+        if let Some((position, bytes)) = offsets.write() {
             self.write(SegmentFile::OffsetIndex.name(*base), u64::from(position.0), bytes)?;
             offsets.write_done();
         }
@@ -561,38 +561,40 @@ impl<E> Recovery<'_, E> {
     /// The segment that was begun in the spare file, and not renamed before the crash.
     fn spare(&mut self, len: Option<u32>) -> Result<(), E> {
         let Some(len) = len else { return Ok(()) };
-        let end = self.end();
-        let vacant = self.done.last().is_some_and(|segment| segment.base < end);
+        let vacant = self.done.last().is_none_or(|segment| segment.base < segment.end);
         let looks = !self.checkpoints.clean && !self.broken_off && vacant && len >= HEADER_BYTES;
-        if looks && self.spare_continues(end, len)? {
-            let file = SegmentFile::Log.name(end);
-            self.hands.remark(format!("{file} was begun before the crash, and only lacked its name"));
-            (self.hands.act)(Step::Rename { from: SPARE.into(), to: file })?;
-            (self.hands.act)(Step::SyncDir)?;
-            let mut closed = self.done.pop().expect("it is vacant behind a segment");
+        let Some(base) = (if looks { self.spare_base(len)? } else { None }) else { return self.hands.delete(SPARE.into()) };
+        let file = SegmentFile::Log.name(base);
+        self.hands.remark(format!("{file} was begun before the crash, and only lacked its name"));
+        (self.hands.act)(Step::Rename { from: SPARE.into(), to: file })?;
+        (self.hands.act)(Step::SyncDir)?;
+        if let Some(mut closed) = self.done.pop() {
             closed.close();
             closed.completing = Default::default();
             let mut before = Scan::of(closed);
             self.hands.write_indexes(&mut before)?;
             self.done.push(before.segment);
-            let scan = self.look_at(SegmentFiles { base: end, len, offsets_len: None, times_len: None }, Offset(0))?;
-            return self.open(scan);
         }
-        self.hands.delete(SPARE.into())
+        let scan = self.look_at(SegmentFiles { base, len, offsets_len: None, times_len: None }, Offset(0))?;
+        self.open(scan)
     }
 
-    /// Is the first batch in the spare whole, and the next of the log?
-    fn spare_continues(&mut self, end: Offset, len: u32) -> Result<bool, E> {
+    /// The base offset of the segment in the spare: its first batch is whole, and the next of the log. (All other segments
+    /// may have been deleted since.)
+    fn spare_base(&mut self, len: u32) -> Result<Option<Offset>, E> {
         let bytes = self.hands.read(SPARE.into(), 0, HEADER_BYTES)?;
-        let Some(header) = Header::of(&bytes).filter(|header| header.is_sane()) else { return Ok(false) };
-        if header.base_offset() != end {
-            self.hands.remark(format!("{SPARE} begins with offset {}, the log ends with {end}: it is deleted", header.base_offset()));
-            return Ok(false);
+        let Some(header) = Header::of(&bytes).filter(|header| header.is_sane()) else { return Ok(None) };
+        let base = header.base_offset();
+        if !self.done.is_empty() && base != self.end() {
+            let end = self.end();
+            self.hands.remark(format!("{SPARE} begins with offset {base}, the log ends with {end}: it is deleted"));
+            return Ok(None);
         }
         let Some(total) = header.total_len().and_then(|total| u32::try_from(total).ok()).filter(|total| *total <= len) else {
-            return Ok(false);
+            return Ok(None);
         };
-        Ok(batch::crc_holds(&self.hands.read(SPARE.into(), 0, total)?))
+        let whole = batch::crc_holds(&self.hands.read(SPARE.into(), 0, total)?);
+        Ok(whole.then_some(base))
     }
 
     /// There is a segment, and the log start is not above the end.

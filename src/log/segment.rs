@@ -2,7 +2,8 @@
 
 use crate::log::batch::Header;
 use crate::log::index::{Index, Newest, OffsetEntry, TimeEntry};
-use crate::log::{LogConfig, Now, SegmentInfo};
+use crate::log::names::SegmentFile;
+use crate::log::{IndexWrite, LogConfig, Now, SegmentInfo};
 use crate::types::{Offset, Position, Timestamp};
 
 /// The largest timestamp in a segment.
@@ -81,6 +82,12 @@ impl Segment {
         SegmentInfo { base: self.base, end: self.end, len: self.len }
     }
 
+    /// Up to here its index files say what they should; a walk that begins there finds out the rest. `None`: they say all.
+    pub fn indexed_end(&self) -> Option<Offset> {
+        let waits = self.completing.any() || self.offsets.waiting() > 0 || self.times.waiting() > 0;
+        waits.then(|| self.offsets.last_written().map_or(self.base, |entry| self.base.plus(entry.delta)))
+    }
+
     /// `offset` less the base; `None` if that does not fit an index (Kafka: 31 bits).
     pub fn delta(&self, offset: Offset) -> Option<u32> {
         let delta = offset.0.checked_sub(self.base.0)?;
@@ -134,7 +141,26 @@ impl Segment {
         self.completing = Completing { offsets: true, times: true };
     }
 
-    fn push_time(&mut self) {
+    /// See [`crate::log::Log::index_write`].
+    pub fn index_write(&mut self, entries_min: u32) -> Option<IndexWrite> {
+        let Completing { offsets, times } = self.completing;
+        let due = offsets || times || self.offsets.waiting() >= entries_min.max(1) || self.times.waiting() >= entries_min.max(1);
+        if !due || self.times.is_out() {
+            return None;
+        }
+        if times || self.times.waiting() > 0 {
+            let (position, bytes) = self.times.write()?;
+            return Some(IndexWrite { segment: self.base, file: SegmentFile::TimeIndex, position, bytes, completes: times });
+        }
+        if offsets || self.offsets.waiting() > 0 {
+            let (position, bytes) = self.offsets.write()?;
+            return Some(IndexWrite { segment: self.base, file: SegmentFile::OffsetIndex, position, bytes, completes: offsets });
+        }
+        None
+    }
+
+    /// The largest timestamp so far gets its entry, if it has none.
+    pub fn push_time(&mut self) {
         let Some(newest) = self.newest.known() else { return };
         if self.times.last().is_none_or(|last| newest.timestamp > last.timestamp) {
             let delta = self.delta(newest.offset).expect("an offset of this segment");

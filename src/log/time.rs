@@ -193,6 +193,8 @@ impl Log {
 
     fn offset_known(&mut self, nth: usize, from: Offset) -> TimePlan {
         match self.floor(nth, from) {
+            // What comes later is not written yet.
+            FloorAt::Known { from, .. } if from.0 >= self.written_len(&self.segments[nth]) => TimePlan::NotFound,
             FloorAt::Known { from, .. } => self.time_walk(nth, from),
             FloorAt::Search { low, high } => self.search_offsets(nth, (low, high), 0, from),
         }

@@ -1,0 +1,6 @@
+//! The log of one partition: scripts, walks at random against a naive model, crashes, and Kafka's own bytes.
+
+mod compress;
+mod disk;
+mod script;
+mod walk;

@@ -1,0 +1,1 @@
+//! Scripts: what happens, and what the log says to it.
