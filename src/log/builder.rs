@@ -1,53 +1,81 @@
 //! Building a batch: the producer's half, for our own command line, load generator and tests.
 
-use crate::log::batch::{HEADER_LEN, Header, LENGTH_OVERHEAD, MAGIC};
+use crate::log::batch::{Codec, HEADER_LEN, Header, LENGTH_OVERHEAD, MAGIC};
 use crate::log::record::{put_varint, put_varlong};
-use crate::types::{ProducerId, Timestamp};
+use crate::log::{CompressionConfig, compress};
+use crate::types::{Offset, ProducerId, Timestamp};
 use zerocopy::{FromZeros, IntoBytes};
 
-/// Records that will be one uncompressed batch of format v2, offsets counting from 0.
-#[derive(Clone, Debug, Default)]
+/// Name and value of one header of a record.
+pub type RecordHeader<'a> = (&'a [u8], Option<&'a [u8]>);
+
+/// Records that will be one batch of format v2, offsets counting from 0.
+#[derive(Clone, Debug)]
 pub struct BatchBuilder {
+    header: Header,
     records: Vec<u8>,
     count: i32,
-    base_timestamp: i64,
-    max_timestamp: i64,
-    producer: Option<(ProducerId, i16, i32)>,
     /// One record, before its length is known.
     record: Vec<u8>,
 }
 
+impl Default for BatchBuilder {
+    fn default() -> BatchBuilder {
+        BatchBuilder::new()
+    }
+}
+
 impl BatchBuilder {
     pub fn new() -> BatchBuilder {
-        BatchBuilder::default()
+        let mut header = Header::new_zeroed();
+        header.magic = MAGIC;
+        header.partition_leader_epoch.set(-1);
+        header.producer_id.set(ProducerId::NONE.0);
+        header.producer_epoch.set(-1);
+        header.base_sequence.set(-1);
+        BatchBuilder { header, records: Vec::new(), count: 0, record: Vec::new() }
     }
 
     /// Makes the batch part of an idempotent producer's sequence, which begins with `sequence`.
     pub fn producer(mut self, id: ProducerId, epoch: i16, sequence: i32) -> BatchBuilder {
-        self.producer = Some((id, epoch, sequence));
+        self.header.producer_id.set(id.0);
+        self.header.producer_epoch.set(epoch);
+        self.header.base_sequence.set(sequence);
+        self
+    }
+    /// Of the first record; anything but 0 is for batches that a leader has numbered.
+    pub fn base_offset(mut self, offset: Offset) -> BatchBuilder {
+        self.header.base_offset.set(offset.0);
+        self
+    }
+    /// Sets bits of the attributes: transactional 0x10, control 0x20.
+    pub fn attributes(mut self, bits: i16) -> BatchBuilder {
+        self.header.attributes.set(self.header.attributes.get() | bits);
         self
     }
 
     pub fn push(&mut self, timestamp: Timestamp, key: Option<&[u8]>, value: Option<&[u8]>) {
+        self.push_with(timestamp, key, value, &[]);
+    }
+
+    pub fn push_with(&mut self, timestamp: Timestamp, key: Option<&[u8]>, value: Option<&[u8]>, headers: &[RecordHeader<'_>]) {
         if self.count == 0 {
-            (self.base_timestamp, self.max_timestamp) = (timestamp.0, timestamp.0);
+            self.header.base_timestamp.set(timestamp.0);
+            self.header.max_timestamp.set(timestamp.0);
         }
-        self.max_timestamp = self.max_timestamp.max(timestamp.0);
+        self.header.max_timestamp.set(self.header.max_timestamp.get().max(timestamp.0));
         let record = &mut self.record;
         record.clear();
         record.push(0);
-        put_varlong(timestamp.0 - self.base_timestamp, record);
+        put_varlong(timestamp.0.wrapping_sub(self.header.base_timestamp.get()), record);
         put_varint(self.count, record);
-        for field in [key, value] {
-            match field {
-                None => put_varint(-1, record),
-                Some(bytes) => {
-                    put_varint(length(bytes.len()), record);
-                    record.extend_from_slice(bytes);
-                }
-            }
+        put_bytes(key, record);
+        put_bytes(value, record);
+        put_varint(length(headers.len()), record);
+        for (name, value) in headers {
+            put_bytes(Some(name), record);
+            put_bytes(*value, record);
         }
-        put_varint(0, record);
         put_varint(length(record.len()), &mut self.records);
         self.records.extend_from_slice(&self.record);
         self.count += 1;
@@ -56,35 +84,42 @@ impl BatchBuilder {
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
-
-    /// Bytes of the batch if it were built now.
+    /// Bytes of the batch if it were built now, uncompressed.
     pub fn bytes(&self) -> usize {
         HEADER_LEN + self.records.len()
     }
 
     pub fn build(&self) -> Vec<u8> {
-        let (id, epoch, sequence) = self.producer.unwrap_or((ProducerId::NONE, -1, -1));
-        let mut header = Header::new_zeroed();
-        header.length = length(self.bytes() - LENGTH_OVERHEAD).into();
-        header.partition_leader_epoch = (-1).into();
-        header.magic = MAGIC;
-        header.last_offset_delta = (self.count - 1).into();
-        header.base_timestamp = self.base_timestamp.into();
-        header.max_timestamp = self.max_timestamp.into();
-        header.producer_id = id.0.into();
-        header.producer_epoch = epoch.into();
-        header.base_sequence = sequence.into();
-        header.records_count = self.count.into();
-        header.seal(&self.records);
-        let mut batch = Vec::with_capacity(self.bytes());
-        batch.extend_from_slice(header.as_bytes());
-        batch.extend_from_slice(&self.records);
+        self.build_with(CompressionConfig::Uncompressed)
+    }
+
+    /// The batch, compressed so.
+    pub fn build_with(&self, how: CompressionConfig) -> Vec<u8> {
+        let mut batch = vec![0; HEADER_LEN];
+        compress::compress(how, &self.records, &mut batch);
+        let mut header = self.header;
+        header.set_codec(compress::target(how, Codec::None));
+        header.length.set(length(batch.len() - LENGTH_OVERHEAD));
+        header.last_offset_delta.set(self.count - 1);
+        header.records_count.set(self.count);
+        header.seal(&batch[HEADER_LEN..]);
+        batch[..HEADER_LEN].copy_from_slice(header.as_bytes());
         batch
     }
 }
 
 fn length(bytes: usize) -> i32 {
     i32::try_from(bytes).expect("a batch has 31 bits of length")
+}
+
+fn put_bytes(bytes: Option<&[u8]>, into: &mut Vec<u8>) {
+    match bytes {
+        None => put_varint(-1, into),
+        Some(bytes) => {
+            put_varint(length(bytes.len()), into);
+            into.extend_from_slice(bytes);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -97,7 +132,7 @@ mod tests {
     fn what_was_pushed_is_read_back() {
         let mut builder = BatchBuilder::new().producer(ProducerId(7), 1, 5);
         builder.push(Timestamp(100), Some(b"k"), Some(b"v"));
-        builder.push(Timestamp(90), None, None);
+        builder.push_with(Timestamp(90), None, None, &[(b"name", None)]);
         let batch = builder.build();
         assert_eq!(batch.len(), builder.bytes());
         let header = Header::of(&batch).unwrap();
@@ -106,5 +141,6 @@ mod tests {
         let found: Vec<_> = records(&batch[HEADER_LEN..]).map(Result::unwrap).collect();
         assert_eq!((found[0].key, found[0].value, found[0].timestamp_delta), (Some(&b"k"[..]), Some(&b"v"[..]), 0));
         assert_eq!((found[1].key, found[1].value, found[1].timestamp_delta, found[1].offset_delta), (None, None, -10, 1));
+        assert_eq!(found[1].headers.iter().collect::<Vec<_>>(), [(&b"name"[..], None)]);
     }
 }

@@ -106,6 +106,10 @@ impl Epochs {
     pub fn write_done(&mut self) {
         self.written = self.out.take().expect("a file was out");
     }
+    /// The file that was out, if any, did not come to be.
+    pub fn write_undone(&mut self) {
+        self.dirty |= self.out.take().is_some();
+    }
     /// Where the first epoch began that the file on disk does not have.
     pub fn unwritten_start(&self) -> Option<Offset> {
         let first = self.written.map_or(0, |written| self.entries.partition_point(|entry| entry.0 <= written.0));

@@ -135,13 +135,11 @@ pub struct Index<E> {
     /// Entries that a write holds that is out.
     out: Option<u32>,
     last: Option<E>,
-    /// The last one that is in the file.
-    last_written: Option<E>,
 }
 
 impl<E> Default for Index<E> {
     fn default() -> Index<E> {
-        Index { dropped: 0, kept: VecDeque::new(), written: 0, out: None, last: None, last_written: None }
+        Index { dropped: 0, kept: VecDeque::new(), written: 0, out: None, last: None }
     }
 }
 
@@ -160,7 +158,7 @@ impl<E: Entry> Index<E> {
     /// One whose first `written` entries are in its file. `last` is the last of them; who never pushes need not know it.
     pub fn in_file(written: u32, last: Option<E>) -> Index<E> {
         assert!(written > 0 || last.is_none(), "what has no entries has no last one");
-        Index { dropped: written, kept: VecDeque::new(), written, out: None, last, last_written: last }
+        Index { dropped: written, kept: VecDeque::new(), written, out: None, last }
     }
 
     pub fn len(&self) -> u32 {
@@ -171,10 +169,6 @@ impl<E: Entry> Index<E> {
     }
     pub fn last(&self) -> Option<E> {
         self.last
-    }
-    /// The last entry that is in the file.
-    pub fn last_written(&self) -> Option<E> {
-        self.last_written
     }
     /// Entries that only the file has.
     pub fn dropped(&self) -> u32 {
@@ -226,11 +220,13 @@ impl<E: Entry> Index<E> {
     }
     pub fn write_done(&mut self) {
         self.written += self.out.take().expect("a write was out");
-        let newest = self.written.checked_sub(self.dropped + 1).and_then(|nth| usize::try_from(nth).ok());
-        self.last_written = newest.and_then(|nth| self.kept.get(nth).copied()).or(self.last_written);
         while self.kept.len() > KEPT_MAX && self.dropped < self.written {
             self.drop_front();
         }
+    }
+    /// The write that is out, if any, failed: what it held waits again.
+    pub fn write_undone(&mut self) {
+        self.out = None;
     }
     /// Keeps only what is not in the file.
     pub fn drop_written(&mut self) {

@@ -405,8 +405,8 @@ impl Log {
         Some(self.dirty.since? + Duration::from_millis(self.config.flush_ms?))
     }
 
-    /// The next piece of an index that should be written, and synced: of closed segments always, of the active one when at
-    /// least `entries_min` entries wait.
+    /// The next piece of an index that should be written: of closed segments always, of the active one when at least
+    /// `entries_min` entries wait. Recovery walks from the last entry that is in the file. What completes a file is synced.
     ///
     /// A segment's time index goes first: whatever the offset index reaches, the time index knows.
     pub fn index_write(&mut self, entries_min: u32) -> Option<IndexWrite> {
@@ -415,7 +415,7 @@ impl Log {
         candidates.filter_map(|(_, segment)| segment.index_write(entries_min)).next()
     }
 
-    /// That write is on disk. One whose segment has been deleted meanwhile is nobody's.
+    /// That write is done. One whose segment has been deleted meanwhile is nobody's.
     pub fn index_written(&mut self, write: &IndexWrite) {
         let Some(nth) = self.segment_of(write.segment) else { return };
         let segment = &mut self.segments[nth];
@@ -430,6 +430,13 @@ impl Log {
             segment.offsets.drop_written();
             segment.times.drop_written();
         }
+    }
+
+    /// Something of what [`Log::index_write`] and [`Log::epochs_write`] gave out could not be written, and nothing of it is
+    /// on its way any more: ask for it again. (What was written twice is the same both times.)
+    pub fn unwritten(&mut self) {
+        self.segments.iter_mut().for_each(Segment::index_unwritten);
+        self.epochs.write_undone();
     }
 
     /// Remembers the producers as they are now, at [`Log::end`], for a snapshot. A roll does so by itself. The shell does
@@ -516,12 +523,12 @@ impl Log {
     pub fn recovery_point(&self) -> Offset {
         self.recovery_point
     }
-    /// For `recovery-point-offset-checkpoint`: every record below is on disk, and what indexes and epochs must say of them.
-    /// A recovery need not look at anything before.
+    /// For `recovery-point-offset-checkpoint`: every record below is on disk, and so are the epochs they were written in, and the
+    /// indexes of segments that end before. A recovery believes all that.
     pub fn recovery_checkpoint(&self) -> Offset {
-        let last = self.segments.len() - 1;
-        let unfinished = self.segments.iter().enumerate().filter(|(nth, segment)| *nth == last || segment.completing.any());
-        let bounds = unfinished.filter_map(|(_, segment)| segment.indexed_end()).chain(self.epochs.unwritten_start());
+        let incomplete = self.segments.iter().find(|segment| segment.completing.any());
+        // One before its end: then that segment is looked at, from the last batch that its indexes know.
+        let bounds = incomplete.map(|segment| Offset(segment.end.0 - 1)).into_iter().chain(self.epochs.unwritten_start());
         bounds.fold(self.recovery_point, Offset::min).max(self.segments[0].base)
     }
     /// Bytes of all segments.

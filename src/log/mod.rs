@@ -28,6 +28,7 @@
 //! | [`Log::epochs_write`] | a `leader-epoch-checkpoint` | [`Log::epochs_written`] |
 //! | [`Log::recovery_checkpoint`], [`Log::log_start`] | lines of the log directory's checkpoints | |
 //! | [`Log::stop`] | the last index entries and the snapshot of a clean stop | the three above |
+//! | | what of these could not be written is asked for again after [`Log::unwritten`] | |
 //! | [`Log::retention`] | segments to delete | rename, wait, delete |
 //! | [`Log::expire_producers`] | | |
 //!
@@ -48,7 +49,6 @@
 //! recovery finds the spare, sees that its first batch continues the log, and renames it then.
 
 pub mod batch;
-pub mod build;
 pub mod builder;
 pub mod checkpoints;
 pub mod compress;

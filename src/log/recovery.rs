@@ -540,11 +540,10 @@ impl<E> Recovery<'_, E> {
         Ok(scan)
     }
 
-    /// Another segment follows.
+    /// Another segment follows. That its indexes are on disk is seen to later ([`Log::index_write`]).
     fn close(&mut self, mut scan: Scan) -> Result<(), E> {
         scan.segment.close();
         self.hands.write_indexes(&mut scan)?;
-        scan.segment.completing = Default::default();
         self.done.push(scan.segment);
         Ok(())
     }
@@ -570,7 +569,6 @@ impl<E> Recovery<'_, E> {
         (self.hands.act)(Step::SyncDir)?;
         if let Some(mut closed) = self.done.pop() {
             closed.close();
-            closed.completing = Default::default();
             let mut before = Scan::of(closed);
             self.hands.write_indexes(&mut before)?;
             self.done.push(before.segment);

@@ -65,18 +65,21 @@ impl Scan {
     }
 
     /// A walk from the last batch that the indexes know not to end above `offset`. `first`: timestamp of the segment's first batch.
+    ///
+    /// The two files need not have reached the disk alike, and a time index that lost its end looks like one: entries of the
+    /// offset index count only as far as the time index has some. (While timestamps rise, as they mostly do, that is as far.)
     pub fn from_index(files: SegmentFiles, offset: Offset, offsets: &[u8], times: &[u8], first: Option<Timestamp>, now: Timestamp) -> Scan {
         let SegmentFiles { base, len: file_len, .. } = files;
         let mut scan = Scan::whole(base, file_len, now);
         let entries: Vec<OffsetEntry> = index::decode(offsets);
         let sane = &entries[..index::sane_offsets(&entries, file_len)];
-        let delta_max = offset.0.saturating_sub(base.0);
+        let times: Vec<TimeEntry> = index::decode(times);
+        let times = &times[..index::sane_times(&times)];
+        let Some(last_time) = times.last() else { return scan };
+        let delta_max = offset.0.saturating_sub(base.0).min(i64::from(last_time.delta));
         let Some(nth) = sane.partition_point(|entry| i64::from(entry.delta) <= delta_max).checked_sub(1) else { return scan };
         let entry = sane[nth];
         let number = |nth: usize| u32::try_from(nth).expect("an index has fewer than 2^28 entries");
-
-        let times: Vec<TimeEntry> = index::decode(times);
-        let times = &times[..index::sane_times(&times)];
         let times = &times[..times.partition_point(|time| time.delta <= entry.delta)];
 
         let segment = &mut scan.segment;

@@ -82,12 +82,6 @@ impl Segment {
         SegmentInfo { base: self.base, end: self.end, len: self.len }
     }
 
-    /// Up to here its index files say what they should; a walk that begins there finds out the rest. `None`: they say all.
-    pub fn indexed_end(&self) -> Option<Offset> {
-        let waits = self.completing.any() || self.offsets.waiting() > 0 || self.times.waiting() > 0;
-        waits.then(|| self.offsets.last_written().map_or(self.base, |entry| self.base.plus(entry.delta)))
-    }
-
     /// `offset` less the base; `None` if that does not fit an index (Kafka: 31 bits).
     pub fn delta(&self, offset: Offset) -> Option<u32> {
         let delta = offset.0.checked_sub(self.base.0)?;
@@ -139,6 +133,12 @@ impl Segment {
     pub fn close(&mut self) {
         self.push_time();
         self.completing = Completing { offsets: true, times: true };
+    }
+
+    /// What was out came to nothing.
+    pub fn index_unwritten(&mut self) {
+        self.offsets.write_undone();
+        self.times.write_undone();
     }
 
     /// See [`crate::log::Log::index_write`].

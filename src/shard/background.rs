@@ -253,7 +253,7 @@ impl Shard {
             topic: partition.topic.to_string(),
             index: partition.key.index,
             point: Some(CheckpointPoint {
-                recovery_point: partition.log.recovery_point(),
+                recovery_point: partition.log.recovery_checkpoint(),
                 log_start: partition.log.log_start(),
                 high_watermark: partition.high_watermark(),
             }),
@@ -388,6 +388,9 @@ impl Shard {
                 for write in &upkeep.indexes {
                     partition.log.index_written(write);
                 }
+                if upkeep.epochs.is_some() {
+                    partition.log.epochs_written();
+                }
                 if let Some(snapshot) = &upkeep.snapshot {
                     partition.snapshots_deleted.extend(partition.log.snapshot_written(snapshot.offset));
                 }
@@ -404,7 +407,10 @@ impl Shard {
                 self.background.upkeep.insert(id);
             }
             // Indexes, snapshots and spares are made again when they are needed; appends notice a full disk themselves.
-            Err(error) if is_disk_full(&error) => warn!(path = %upkeep.path.display(), "no room for indexes: {error}"),
+            Err(error) if is_disk_full(&error) => {
+                warn!(path = %upkeep.path.display(), "no room for indexes: {error}");
+                partition.log.unwritten();
+            }
             Err(error) => {
                 let dir = partition.dir;
                 self.directory_failed(core, dir, &error);
@@ -569,6 +575,8 @@ impl Upkeep {
             let file = fs.open(&self.path.join(SPARE), OpenHow::CREATE)?;
             file.truncate(0)?;
             file.allocate(0, bytes)?;
+            // Records that are flushed into it must be found again.
+            fs.sync_dir(&self.path)?;
             *spare = Some(file);
         }
         Ok(())

@@ -38,7 +38,7 @@ impl Shard {
                 if self.background.is_synced() && self.partitions.iter().all(Partition::is_quiet) {
                     self.stop = Some(Stop::Tidying);
                     for id in self.partitions.ids() {
-                        self.partitions.get_mut(id).expect("just listed").log.snapshot_begin();
+                        self.partitions.get_mut(id).expect("just listed").log.stop();
                         self.upkeep(core, id);
                     }
                 }

@@ -150,7 +150,10 @@ impl Disk {
         let file = self.files.entry(write.file.name(write.segment)).or_default();
         assert_eq!(file.len(), write.position.0 as usize, "an index grows at its end");
         file.extend_from_slice(&write.bytes);
-        self.durable.insert(write.file.name(write.segment), file.len());
+        // Only what completes a file is synced.
+        if write.completes {
+            self.durable.insert(write.file.name(write.segment), file.len());
+        }
         self.log.index_written(&write);
         true
     }

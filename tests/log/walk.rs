@@ -1,8 +1,8 @@
 //! A log driven at random, held against a list of batches; crashed at any byte of what was not yet written or synced.
 
 use crate::disk::{Disk, Files, at};
+use millrace::log::BatchBuilder;
 use millrace::log::batch::{self, Header};
-use millrace::log::build::BatchBuilder;
 use millrace::log::names::SPARE;
 use millrace::log::{
     Checkpoints, CleanupPolicy, CompressionConfig, LogConfig, Origin, ReadAsk, ReadPlan, Scratch, TimeAsk, TimePlan, TimestampType, record,
@@ -93,7 +93,7 @@ impl Walk {
         for nth in 0..1 + self.random.below(most) {
             let time = self.disk.now.wall.0 - 200 + self.random.below(400) as i64;
             let value = vec![nth as u8; self.random.below(60) as usize];
-            builder = builder.record_with(Timestamp(time), Some(b"key"), Some(&value), &[(b"h", None)]);
+            builder.push_with(Timestamp(time), Some(b"key"), Some(&value), &[(b"h", None)]);
             times.push(time);
         }
         let how = match self.random.below(8) {
@@ -103,7 +103,7 @@ impl Walk {
             3 => CompressionConfig::Zstd(1),
             _ => CompressionConfig::Uncompressed,
         };
-        (builder.finish(how), times)
+        (builder.build_with(how), times)
     }
 
     fn append(&mut self) {
@@ -451,7 +451,9 @@ fn a_compacted_topic_takes_only_records_with_keys() {
     let mut config = LogConfig { cleanup_policy: CleanupPolicy::COMPACT, ..LogConfig::default() };
     config.segment_bytes = 1000;
     let mut disk = Disk::create(config, at(1000));
-    let keyless = BatchBuilder::new().record(Timestamp(1000), None, None).finish(CompressionConfig::Uncompressed);
+    let mut keyless = BatchBuilder::new();
+    keyless.push(Timestamp(1000), None, None);
+    let keyless = keyless.build();
     let refused = disk.append(&keyless, Origin::Client).unwrap_err();
     assert_eq!(refused.record_errors.len(), 1);
 }
