@@ -26,6 +26,7 @@ mod split;
 mod table;
 mod topic_partitions;
 mod topics;
+mod unsupported;
 
 use crate::config::BrokerConfig;
 use crate::control;

@@ -3,12 +3,12 @@
 //! | request | gets |
 //! |---|---|
 //! | an API that is not served | hung up on: nobody knows what an answer would look like |
-//! | a version of ApiVersions that is not served | UNSUPPORTED_VERSION and those that are, in version 0 |
-//! | another version that is not served | hung up on |
+//! | a version that is not served | [UNSUPPORTED_VERSION](super::unsupported) |
 //! | a body that does not decode | hung up on |
 
 use super::{
     Begun, Call, Cx, api_versions, cluster, configs, fetch, log_dirs, metadata, offsets, produce, producers, topic_partitions, topics,
+    unsupported,
 };
 use crate::error::Hangup;
 use crate::wire::api::ApiKey;
@@ -20,10 +20,12 @@ pub fn begin(cx: &mut Cx<'_>, call: Call, frame: &Buf, reader: &mut Reader<'_>) 
         return Err(Hangup(format!("{:?} is not served", call.key)));
     };
     if !served.accepted.has(call.version) {
-        if call.key == ApiKey::ApiVersions {
-            return Call { version: 0, ..call }.answer(&api_versions::unsupported());
+        // The versions of Produce before our first begin with `acks`; with 0 the client would take an answer for that to
+        // its next request.
+        if call.key == ApiKey::Produce && call.version < served.accepted.min && reader.i16() == Ok(0) {
+            return Err(Hangup(format!("Produce of version {} with acks=0", call.version)));
         }
-        return Err(Hangup(format!("{:?} is not served in version {}", call.key, call.version)));
+        return Ok(Begun::Answer(unsupported::respond(call, served)));
     }
     match call.key {
         ApiKey::Produce => produce::begin(cx, call, frame, reader),
