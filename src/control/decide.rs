@@ -194,3 +194,147 @@ fn producer_ids(cx: &Context<'_>) -> (Reply, Vec<Record>) {
         Err(refusal) => (Reply::ProducerIds(Err(refusal.code)), Vec::new()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::tests::World;
+    use crate::wire::messages::create_partitions::{CreatePartitionsAssignment, CreatePartitionsTopic};
+    use crate::wire::messages::create_topics::CreatableTopicConfig;
+    use crate::wire::messages::delete_topics::DeleteTopicState;
+
+    fn world() -> World {
+        let mut world = World::new(2);
+        world.create("orders", 2);
+        world
+    }
+
+    fn decide(world: &mut World, asked: &Command) -> Reply {
+        let (reply, records) = world.decide(|cx| command(cx, asked));
+        world.apply(&records);
+        reply
+    }
+
+    #[test]
+    fn created_topics_are_answered_in_the_order_asked_with_what_they_became() {
+        let mut world = world();
+        let config = CreatableTopicConfig { name: "retention.ms".into(), value: Some("7".into()) };
+        let good =
+            CreatableTopic { name: "new".into(), num_partitions: 3, replication_factor: 1, configs: vec![config], ..Default::default() };
+        let twin = CreatableTopic { name: "orders".into(), ..good.clone() };
+        let request = CreateTopicsRequest { topics: vec![twin, good], timeout_ms: 1, validate_only: false };
+        let validate = Command::CreateTopics(CreateTopicsRequest { validate_only: true, ..request.clone() });
+        for (asked, exists) in [(validate, false), (Command::CreateTopics(request), true)] {
+            let Reply::CreateTopics(response) = decide(&mut world, &asked) else { panic!() };
+            let [twin, good] = &response.topics[..] else { panic!() };
+            assert_eq!((&*twin.name, twin.error_code), ("orders", ErrorCode::TopicAlreadyExists));
+            assert_eq!(twin.error_message.as_deref(), Some("Topic 'orders' already exists."));
+            assert_eq!((&*good.name, good.error_code, &good.error_message), ("new", ErrorCode::None, &None));
+            assert_eq!((good.num_partitions, good.replication_factor), (3, 1));
+            let retention = good.configs.as_ref().unwrap().iter().find(|config| config.name == "retention.ms").unwrap();
+            assert_eq!((retention.value.as_deref(), retention.config_source), (Some("7"), 1));
+            assert_eq!(world.image.topic_by_name("new").map(|topic| topic.id), exists.then_some(good.topic_id));
+        }
+    }
+
+    #[test]
+    fn topics_are_deleted_by_name_or_by_id() {
+        let mut world = world();
+        world.create("by-id", 1);
+        let id = world.image.topic_by_name("by-id").unwrap().id;
+        let topics = vec![DeleteTopicState { name: None, topic_id: id }];
+        let request = DeleteTopicsRequest { topics, topic_names: vec!["orders".into(), "none".into()], timeout_ms: 1 };
+        let Reply::DeleteTopics(response) = decide(&mut world, &Command::DeleteTopics { request, version: 6 }) else { panic!() };
+        let told: Vec<(Option<&str>, ErrorCode)> = response.responses.iter().map(|r| (r.name.as_deref(), r.error_code)).collect();
+        let unknown = ErrorCode::UnknownTopicOrPartition;
+        assert_eq!(told, [(Some("orders"), ErrorCode::None), (Some("none"), unknown), (Some("by-id"), ErrorCode::None)]);
+        assert_eq!(world.image.topics_count(), 0);
+    }
+
+    #[test]
+    fn old_clients_are_told_in_their_words_that_deletion_is_disabled() {
+        let mut world = world();
+        world.config.delete_topics = false;
+        let request = DeleteTopicsRequest { topic_names: vec!["orders".into()], ..Default::default() };
+        for (version, error) in [(2, ErrorCode::InvalidRequest), (3, ErrorCode::TopicDeletionDisabled)] {
+            let asked = Command::DeleteTopics { request: request.clone(), version };
+            let (Reply::DeleteTopics(response), records) = world.decide(|cx| command(cx, &asked)) else { panic!() };
+            assert_eq!((response.responses[0].error_code, records.len()), (error, 0));
+        }
+    }
+
+    #[test]
+    fn partitions_are_added_with_and_without_an_assignment() {
+        let mut world = world();
+        let more = |count, assignments| CreatePartitionsTopic { name: "orders".into(), count, assignments };
+        let on_us = Some(vec![CreatePartitionsAssignment { broker_ids: vec![0] }]);
+        for (topic, error, partitions) in [
+            (more(3, None), ErrorCode::None, 3),
+            (more(4, on_us), ErrorCode::None, 4),
+            (more(5, Some(Vec::new())), ErrorCode::InvalidReplicaAssignment, 4),
+            (more(4, None), ErrorCode::InvalidPartitions, 4),
+        ] {
+            let asked = Command::CreatePartitions(CreatePartitionsRequest { topics: vec![topic], timeout_ms: 1, validate_only: false });
+            let Reply::CreatePartitions(response) = decide(&mut world, &asked) else { panic!() };
+            assert_eq!((&*response.results[0].name, response.results[0].error_code), ("orders", error));
+            assert_eq!(world.image.topic_by_name("orders").unwrap().partitions.len(), partitions);
+        }
+    }
+
+    #[test]
+    fn an_alteration_that_is_not_understood_does_not_disturb_the_others() {
+        let mut world = world();
+        world.create("second", 1);
+        let resource = |name: &str, config_operation| increment::AlterConfigsResource {
+            resource_type: 2,
+            resource_name: name.into(),
+            configs: vec![increment::AlterableConfig { name: "retention.ms".into(), config_operation, value: Some("9".into()) }],
+        };
+        let resources = vec![resource("orders", 4), resource("second", 0)];
+        let asked = Command::IncrementalAlterConfigs(IncrementalAlterConfigsRequest { resources, validate_only: false });
+        let Reply::IncrementalAlterConfigs(response) = decide(&mut world, &asked) else { panic!() };
+        let [bad, good] = &response.responses[..] else { panic!() };
+        assert_eq!((&*bad.resource_name, bad.error_code), ("orders", ErrorCode::InvalidRequest));
+        assert_eq!(bad.error_message.as_deref(), Some("Unknown operations type 4"));
+        assert_eq!((&*good.resource_name, good.error_code), ("second", ErrorCode::None));
+
+        let configs = vec![alter::AlterableConfig { name: "segment.bytes".into(), value: Some("2000000".into()) }];
+        let resources = vec![alter::AlterConfigsResource { resource_type: 2, resource_name: "second".into(), configs }];
+        let asked = Command::AlterConfigs(AlterConfigsRequest { resources, validate_only: false });
+        let Reply::AlterConfigs(response) = decide(&mut world, &asked) else { panic!() };
+        assert_eq!(response.responses[0].error_code, ErrorCode::None);
+        let set = world.image.overrides(crate::metadata::ResourceType::Topic, "second").unwrap();
+        assert_eq!(set.keys().collect::<Vec<_>>(), ["segment.bytes"], "this and nothing else");
+    }
+
+    #[test]
+    fn a_topic_that_somebody_else_made_first_is_as_good_as_made() {
+        let mut world = world();
+        let asked = Command::AutoCreate(vec!["orders".into(), "new".into(), "no good".into()]);
+        let Reply::AutoCreate(created) = decide(&mut world, &asked) else { panic!() };
+        assert_eq!(created[0].result, Ok(world.image.topic_by_name("orders").unwrap().id));
+        assert_eq!(created[1].result, Ok(world.image.topic_by_name("new").unwrap().id));
+        assert_eq!(created[2].result, Err(ErrorCode::InvalidTopicException));
+    }
+
+    #[test]
+    fn blocks_of_producer_ids_follow_each_other() {
+        let mut world = world();
+        for block in [0..1000, 1000..2000] {
+            let Reply::ProducerIds(ids) = decide(&mut world, &Command::AllocateProducerIds) else { panic!() };
+            assert_eq!(ids, Ok(block));
+        }
+    }
+
+    #[test]
+    fn a_command_that_is_refused_as_a_whole_is_refused_item_by_item() {
+        let names = || vec!["a".to_string(), "b".to_string()];
+        let request = DeleteTopicsRequest { topic_names: names(), ..Default::default() };
+        let Reply::DeleteTopics(response) = (Command::DeleteTopics { request, version: 1 }).refused(ErrorCode::RequestTimedOut) else {
+            panic!()
+        };
+        assert!(response.responses.iter().all(|r| r.error_code == ErrorCode::RequestTimedOut) && response.responses.len() == 2);
+        let Reply::AutoCreate(created) = Command::AutoCreate(names()).refused(ErrorCode::NotController) else { panic!() };
+        assert_eq!(created.iter().map(|c| (&*c.name, c.result)).collect::<Vec<_>>()[1], ("b", Err(ErrorCode::NotController)));
+    }
+}

