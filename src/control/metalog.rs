@@ -79,20 +79,19 @@ fn recover(fs: &Fs, dir: &Path, cluster_id: &str, node: BrokerId) -> Result<(Rec
     let files = fs.list(dir).map_err(unreadable)?.into_iter().filter(|entry| !entry.is_dir);
     let names: Vec<String> = files.map(|entry| entry.name).collect();
     let mut recovery = Recovery::new(cluster_id, node, &names);
-    let mut last = (String::new(), Vec::new());
+    let (mut last_name, mut last) = (String::new(), Vec::new());
     while let Some(name) = recovery.next_file() {
         let path = dir.join(&name);
-        last = (name, fs.read(&path).map_err(unreadable)?);
-        recovery.feed(&last.1).map_err(|damaged| {
+        (last_name, last) = (name, fs.read(&path).map_err(unreadable)?);
+        recovery.feed(&last).map_err(|damaged| {
             let line = format!("{}, byte {}: {}; restore the metadata log from a backup", path.display(), damaged.at, damaged.why);
             Exit::new(Status::Metadata, line)
         })?;
     }
     let recovered = recovery.finish();
     let (active, length) = recovered.quorum.active();
-    let (_, bytes) = if last.0 == active { last } else { Default::default() };
-    let whole = usize::try_from(length).ok().and_then(|length| bytes.get(..length)).unwrap_or_default();
-    let last_batch = batches(whole).last().map_or(Vec::new(), |(_, batch)| batch.to_vec());
+    let whole = usize::try_from(length).ok().filter(|_| active == last_name).and_then(|length| last.get(..length));
+    let last_batch = batches(whole.unwrap_or_default()).last().map_or(Vec::new(), |(_, batch)| batch.to_vec());
     Ok((recovered, last_batch))
 }
 

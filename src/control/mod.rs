@@ -83,11 +83,11 @@ impl Control {
     }
 
     /// A shard says something that is not an ask.
-    pub fn note(&mut self, _core: &mut Core, _mesh: &mut Mesh, from: ShardId, note: Note) {
+    pub fn note(&mut self, from: ShardId, note: Note) {
         self.running().note(from, note);
     }
 
-    pub fn file_done(&mut self, _core: &mut Core, token: Token, result: Result<Done, Error>) {
+    pub fn file_done(&mut self, token: Token, result: Result<Done, Error>) {
         self.running().file_done(token, result);
     }
 
@@ -109,7 +109,7 @@ impl Control {
     }
 
     /// Begins a clean stop. Once is enough.
-    pub fn stop(&mut self, _mesh: &mut Mesh) {
+    pub fn stop(&mut self) {
         self.running().stop();
     }
 }

@@ -255,12 +255,12 @@ impl Host {
 
     fn on_event(&mut self, core: &mut Core, event: Event) {
         match event {
-            Event::File { token, result } => self.control.as_mut().unwrap().file_done(core, token, result),
+            Event::File { token, result } => self.control.as_mut().unwrap().file_done(token, result),
             Event::Chore { token, output } => self.control.as_mut().unwrap().chore_done(core, token, output),
             Event::Mesh { from, parcel } => self.on_bundle(core, from, *parcel.downcast::<Bundle>().unwrap()),
             Event::Signal(Signal::Terminate) => {
                 if let Some(control) = &mut self.control {
-                    control.stop(&mut self.mesh);
+                    control.stop();
                 }
             }
             event => panic!("{event:?}"),
@@ -285,7 +285,7 @@ impl Host {
                 }
                 Note::Stop => self.stop_at = Some(core.now() + Duration::from_micros(self.rng.below(3_000))),
                 Note::Halt => core.stop(),
-                note => self.control.as_mut().unwrap().note(core, &mut self.mesh, from, note),
+                note => self.control.as_mut().unwrap().note(from, note),
             }
         }
         for (ticket, ask) in bundle.asks {

@@ -63,7 +63,7 @@ impl Server {
             Event::Received { socket, result } => self.connections.received(core, &mut self.shard, socket, result),
             Event::Sent { socket, result } => self.connections.sent(core, &mut self.shard, socket, result),
             Event::File { token, result } => match &mut self.control {
-                Some(control) if Control::owns(token) => control.file_done(core, token, result),
+                Some(control) if Control::owns(token) => control.file_done(token, result),
                 _ => self.shard.file_done(core, token, result),
             },
             Event::Chore { token, output } => match &mut self.control {
@@ -76,7 +76,7 @@ impl Server {
             }
             Event::Signal(Signal::Terminate) => {
                 if let Some(control) = &mut self.control {
-                    control.stop(&mut self.shard.mesh);
+                    control.stop();
                 }
             }
             Event::Connected { .. } => unreachable!("the broker connects to nobody yet"),
@@ -114,7 +114,7 @@ impl Server {
             Note::Halt => core.stop(),
             Note::Applied { .. } | Note::Checkpoint(_) | Note::Stopped | Note::DirectoryFailed { .. } => {
                 let control = self.control.as_mut().expect("said to the control shard");
-                control.note(core, &mut self.shard.mesh, from, note);
+                control.note(from, note);
             }
         }
     }
