@@ -123,37 +123,41 @@ pub struct Damaged {
     pub why: String,
 }
 
-/// Decodes a file. The first batch that is not whole or whose CRC is wrong ends it, if no whole batch follows: that is what
-/// a crash leaves. Otherwise what follows was acknowledged, and leaving it out would lose it.
-pub fn read(bytes: &[u8]) -> Result<Found, Damaged> {
+/// Decodes a file that begins with offset `base`. The first batch that is not whole, whose CRC is wrong, or that does not
+/// follow on the one before ends it, if no whole batch comes after: that is what a crash leaves. Otherwise what comes after
+/// was acknowledged, and leaving it out would lose it.
+///
+/// A torn write may leave a batch of which all is there but its first bytes: offset and epoch are outside of the CRC.
+pub fn read(bytes: &[u8], base: Offset) -> Result<Found, Damaged> {
+    let (mut end, mut epoch) = (base, Epoch::UNKNOWN);
     let mut found = Found { batches: Vec::new(), whole_bytes: 0, torn_bytes: 0 };
     let mut at = 0;
-    while let Met::Batch { bytes: whole, .. } = batch::meet(&bytes[at..]) {
-        if !batch::crc_holds(whole) {
+    while let Met::Batch { header, bytes: whole } = batch::meet(&bytes[at..]) {
+        if header.base_offset() != end || header.leader_epoch() < epoch || !batch::crc_holds(whole) {
             break;
         }
         let damaged = |why: String| Damaged { at: length(at), why };
         let decoded = decode(whole).map_err(damaged)?;
-        if let Some(last) = found.batches.last()
-            && last.end != decoded.base
-        {
-            return Err(damaged(format!("offset {} follows on {}", decoded.base, last.end)));
-        }
+        (end, epoch) = (decoded.end, decoded.epoch);
         found.batches.push(decoded);
         at += whole.len();
     }
     found.whole_bytes = length(at);
     found.torn_bytes = length(bytes.len() - at);
-    match whole_batch_after(&bytes[at..], found.batches.last().map(|batch| batch.end)) {
-        Some(later) => Err(Damaged { at: length(at), why: format!("no whole batch, though one follows at byte {}", at + later) }),
+    match whole_batch_after(&bytes[at..], end) {
+        Some(later) => {
+            let why = format!("there is no whole batch with offset {end}, but a later one at byte {}", at + later);
+            Err(Damaged { at: length(at), why })
+        }
         None => Ok(found),
     }
 }
 
-/// Where in a torn tail a whole batch begins that can belong to this file.
-fn whole_batch_after(tail: &[u8], end: Option<Offset>) -> Option<usize> {
-    (1..tail.len()).find(|at| match batch::meet(&tail[*at..]) {
-        Met::Batch { header, bytes } => end.is_none_or(|end| header.base_offset() > end) && batch::crc_holds(bytes),
+/// Where in a torn tail a whole batch begins that comes later. What a crash tears off reads as zeros, so that a torn batch
+/// does not look like one.
+fn whole_batch_after(tail: &[u8], end: Offset) -> Option<usize> {
+    (0..tail.len()).find(|at| match batch::meet(&tail[*at..]) {
+        Met::Batch { header, bytes } => header.base_offset() > end && batch::crc_holds(bytes),
         _ => false,
     })
 }

@@ -62,7 +62,7 @@ fn control_value(control: Control, now: Timestamp) -> Vec<u8> {
 
 /// The image of a whole snapshot; `empty` knows what is not in it. `Ok(None)`: the file is not whole, a crash cut it.
 pub fn decode(bytes: &[u8], empty: &Image, end: Offset, epoch: Epoch) -> Result<Option<Image>, Damaged> {
-    let found = framing::read(bytes)?;
+    let found = framing::read(bytes, Offset(0))?;
     let is = |batch: Option<&framing::Batch>, control| batch.is_some_and(|batch| batch.content == Content::Control(Some(control)));
     if found.torn_bytes > 0 || !is(found.batches.first(), Control::SnapshotHeader) || !is(found.batches.last(), Control::SnapshotFooter) {
         return Ok(None);
