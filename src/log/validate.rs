@@ -52,7 +52,7 @@ fn refuse<T>(code: ErrorCode, message: String) -> Result<T, Refused> {
 
 /// Checks a batch that a client or one of our coordinators sends, and makes of its header what will be stored.
 pub fn check(bytes: &[u8], to: Destination<'_>, scratch: &mut Scratch) -> Result<Valid, Refused> {
-    let Destination { partition, config, origin, now } = to;
+    let Destination { partition, config, now, .. } = to;
     let (header, body) = check_frame(bytes, to)?;
     let Some(codec) = header.codec() else {
         let message = format!("Unknown compression type id {} in topic partition {partition}", header.attributes.get() & 7);
@@ -62,7 +62,7 @@ pub fn check(bytes: &[u8], to: Destination<'_>, scratch: &mut Scratch) -> Result
 
     let target = compress::target(config.compression, codec);
     let trusted = config.compressed_trust && codec != Codec::None && target == codec && !config.cleanup_policy.compact;
-    let newest = if trusted || origin == Origin::Coordinator {
+    let newest = if trusted {
         header.max_timestamp()
     } else {
         let limit = usize::try_from(config.decompressed_bytes_max).unwrap_or(usize::MAX);

@@ -2,5 +2,6 @@
 
 mod compress;
 mod disk;
+mod golden;
 mod script;
 mod walk;
