@@ -277,12 +277,14 @@ fn refused(victim: &mut Victim, version: i16, request: &FetchRequest) {
 }
 
 #[test]
-fn old_produce_versions_are_advertised_and_hung_up_on() {
+fn old_produce_versions_are_advertised_and_refused() {
     let mut victim = Victim::new(&[]);
     for version in 0..3 {
         let mut client = victim.client();
         client.say(&crate::client::request(0, version, |w| w.raw(&[0, 1, 0, 0, 0, 9, 0, 0, 0, 0])));
-        client.expect_hang_up("an old Produce");
+        let answer = client.hear().expect("acks=1 wants an answer");
+        let code = ErrorCode::UnsupportedVersion.code().to_be_bytes();
+        assert!(answer[4..].windows(2).any(|bytes| bytes == code), "version {version}: {answer:?}");
     }
     assert!(ApiKey::Produce.served().unwrap().accepted.has(PRODUCE));
     victim.assert_unharmed("old Produce");
