@@ -117,7 +117,7 @@ fn batches_are_answered_as_kafka_answers_them_and_leave_the_same_files() {
         let (files, _) = replay(&told).stop();
         let kept = |files: &Files| -> Vec<String> { files.keys().filter(|name| !name.ends_with(".snapshot")).cloned().collect() };
         let mut ours = kept(&files);
-        if files.get("leader-epoch-checkpoint").is_none() {
+        if !files.contains_key("leader-epoch-checkpoint") {
             ours.push("leader-epoch-checkpoint".into());
         }
         assert_eq!(ours, kept(&told.files), "in {}", told.name);
