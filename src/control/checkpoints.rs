@@ -11,6 +11,7 @@ use crate::log::checkpoints::Offsets;
 use crate::shard::Checkpoint;
 use crate::types::{Instant, Offset};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub struct Checkpoints {
@@ -23,10 +24,14 @@ pub struct Checkpoints {
 
 #[derive(Default)]
 struct Directory {
-    points: BTreeMap<(String, i32), Point>,
+    points: Points,
     changed: bool,
     offline: bool,
 }
+
+/// What the files of a directory will say. Cheap to hand out: whoever writes them makes them from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Points(Arc<BTreeMap<(String, i32), Point>>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Point {
@@ -49,17 +54,17 @@ pub struct Files {
 impl Checkpoints {
     pub fn new(every: Duration, found: Vec<Files>) -> Checkpoints {
         let dirs = found.into_iter().map(|files| {
-            let mut dir = Directory::default();
+            let mut points: BTreeMap<(String, i32), Point> = BTreeMap::new();
             for (partition, offset) in files.recovery_points {
-                dir.points.entry(partition).or_default().recovery_point = Some(offset);
+                points.entry(partition).or_default().recovery_point = Some(offset);
             }
             for (partition, offset) in files.log_starts {
-                dir.points.entry(partition).or_default().log_start = Some(offset);
+                points.entry(partition).or_default().log_start = Some(offset);
             }
             for (partition, offset) in files.high_watermarks {
-                dir.points.entry(partition).or_default().high_watermark = Some(offset);
+                points.entry(partition).or_default().high_watermark = Some(offset);
             }
-            dir
+            Directory { points: Points(Arc::new(points)), ..Directory::default() }
         });
         Checkpoints { dirs: dirs.collect(), every, not_before: Instant(0), writing: false }
     }
@@ -67,9 +72,9 @@ impl Checkpoints {
     /// Forgets the partitions that are no more.
     pub fn retain(&mut self, exists: impl Fn(&str, i32) -> bool) {
         for dir in &mut self.dirs {
-            let before = dir.points.len();
-            dir.points.retain(|(topic, index), _| exists(topic, *index));
-            dir.changed |= dir.points.len() != before;
+            let before = dir.points.0.len();
+            Arc::make_mut(&mut dir.points.0).retain(|(topic, index), _| exists(topic, *index));
+            dir.changed |= dir.points.0.len() != before;
         }
     }
 
@@ -79,7 +84,10 @@ impl Checkpoints {
             let dir = &mut self.dirs[dir];
             let partition = (topic, index);
             let Some(point) = point else {
-                dir.changed |= dir.points.remove(&partition).is_some();
+                if dir.points.0.contains_key(&partition) {
+                    Arc::make_mut(&mut dir.points.0).remove(&partition);
+                    dir.changed = true;
+                }
                 continue;
             };
             let point = Point {
@@ -87,7 +95,10 @@ impl Checkpoints {
                 log_start: Some(point.log_start).filter(|start| *start > Offset(0)),
                 high_watermark: Some(point.high_watermark),
             };
-            dir.changed |= dir.points.insert(partition, point) != Some(point);
+            if dir.points.0.get(&partition) != Some(&point) {
+                Arc::make_mut(&mut dir.points.0).insert(partition, point);
+                dir.changed = true;
+            }
         }
     }
 
@@ -105,7 +116,7 @@ impl Checkpoints {
     }
 
     /// The directories to write now, if it is time. Then [`Checkpoints::written`].
-    pub fn due(&mut self, now: Instant) -> Option<Vec<(usize, Files)>> {
+    pub fn due(&mut self, now: Instant) -> Option<Vec<(usize, Points)>> {
         self.deadline().filter(|deadline| *deadline <= now)?;
         self.not_before = now + self.every;
         self.writing = true;
@@ -113,7 +124,7 @@ impl Checkpoints {
         Some(
             due.map(|(index, dir)| {
                 dir.changed = false;
-                (index, dir.files())
+                (index, dir.points.clone())
             })
             .collect(),
         )
@@ -129,9 +140,9 @@ impl Checkpoints {
     }
 
     /// Everything, for the last write of this run: every directory that can be written to.
-    pub fn last(&self) -> Vec<(usize, Files)> {
+    pub fn last(&self) -> Vec<(usize, Points)> {
         assert!(!self.writing);
-        self.dirs.iter().enumerate().filter(|(_, dir)| !dir.offline).map(|(index, dir)| (index, dir.files())).collect()
+        self.dirs.iter().enumerate().filter(|(_, dir)| !dir.offline).map(|(index, dir)| (index, dir.points.clone())).collect()
     }
 }
 
@@ -139,10 +150,12 @@ impl Directory {
     fn is_due(&self) -> bool {
         self.changed && !self.offline
     }
+}
 
-    fn files(&self) -> Files {
+impl Points {
+    pub fn files(&self) -> Files {
         let some = |what: fn(&Point) -> Option<Offset>| {
-            self.points.iter().filter_map(|(partition, point)| Some((partition.clone(), what(point)?))).collect()
+            self.0.iter().filter_map(|(partition, point)| Some((partition.clone(), what(point)?))).collect()
         };
         Files {
             recovery_points: some(|p| p.recovery_point),
@@ -183,7 +196,8 @@ mod tests {
         assert_eq!(checkpoints.deadline(), Some(Instant(0)));
         let due = checkpoints.due(Instant(100)).unwrap();
         let files = Files { recovery_points: offsets(&[("a", 3)]), log_starts: offsets(&[]), high_watermarks: offsets(&[("a", 4)]) };
-        assert_eq!(due, [(1, files)]);
+        assert_eq!(due.len(), 1);
+        assert_eq!((due[0].0, due[0].1.files()), (1, files));
         checkpoints.written(&[]);
         checkpoints.told(told(1, "a", Some((3, 0, 4))));
         assert_eq!(checkpoints.deadline(), None, "it says the same");
@@ -194,14 +208,14 @@ mod tests {
         let mut checkpoints = two();
         checkpoints.told(told(0, "new", Some((1, 1, 1))));
         let due = checkpoints.due(Instant(0)).unwrap();
-        assert_eq!(due[0].1.recovery_points, offsets(&[("new", 1), ("old", 5)]));
-        assert_eq!(due[0].1.log_starts, offsets(&[("new", 1), ("old", 2)]));
+        assert_eq!(due[0].1.files().recovery_points, offsets(&[("new", 1), ("old", 5)]));
+        assert_eq!(due[0].1.files().log_starts, offsets(&[("new", 1), ("old", 2)]));
         checkpoints.written(&[]);
         checkpoints.retain(|topic, _| topic != "old");
-        assert_eq!(checkpoints.due(Instant(10)).unwrap()[0].1.recovery_points, offsets(&[("new", 1)]));
+        assert_eq!(checkpoints.due(Instant(10)).unwrap()[0].1.files().recovery_points, offsets(&[("new", 1)]));
         checkpoints.written(&[]);
         checkpoints.told(told(0, "new", None));
-        assert_eq!(checkpoints.due(Instant(20)).unwrap()[0].1, Files::default());
+        assert_eq!(checkpoints.due(Instant(20)).unwrap()[0].1.files(), Files::default());
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //!  Closed     checkpoints and clean marks written    Halt to all
 //! ```
 
-use super::checkpoints::{Checkpoints, Files};
+use super::checkpoints::{Checkpoints, Files, Points};
 use super::command::{Command, Reply};
 use super::exit::{Exit, Status};
 use super::metalog::{self, Log};
@@ -312,7 +312,8 @@ impl Running {
         core.chore(
             CHECKPOINTS,
             Box::new(move |fs| {
-                let write = |(dir, path, files): (usize, PathBuf, Files)| Some((dir, dirs::write_checkpoints(fs, &path, &files).err()?));
+                let write =
+                    |(dir, path, points): (usize, PathBuf, Points)| Some((dir, dirs::write_checkpoints(fs, &path, &points.files()).err()?));
                 let failed: Failed = due.into_iter().filter_map(write).collect();
                 Box::new(failed)
             }),
@@ -328,8 +329,8 @@ impl Running {
         self.checkpoints.deadline().filter(|_| !matches!(self.stage, Stage::Closing | Stage::Closed | Stage::Halted))
     }
 
-    fn with_paths(&self, files: Vec<(usize, Files)>) -> Vec<(usize, PathBuf, Files)> {
-        files.into_iter().map(|(dir, files)| (dir, self.dirs[dir].path.clone(), files)).collect()
+    fn with_paths(&self, points: Vec<(usize, Points)>) -> Vec<(usize, PathBuf, Points)> {
+        points.into_iter().map(|(dir, points)| (dir, self.dirs[dir].path.clone(), points)).collect()
     }
 
     // ---- effects
@@ -495,8 +496,8 @@ impl Running {
         core.chore(
             CLOSE,
             Box::new(move |fs| {
-                let write = |(dir, path, files): (usize, PathBuf, Files)| {
-                    let written = dirs::write_checkpoints(fs, &path, &files);
+                let write = |(dir, path, points): (usize, PathBuf, Points)| {
+                    let written = dirs::write_checkpoints(fs, &path, &points.files());
                     let marked = written.and_then(|()| if opened { dirs::mark_clean(fs, &path, broker_epoch) } else { Ok(()) });
                     Some((dir, marked.err()?))
                 };
