@@ -35,6 +35,9 @@ settings() {
 run() {
   local ids
   mapfile -t ids < <(sed 's|^\([^:]*\)::|test/integration/\1.py::|' "$1")
+  # A consumer that subscribes while its first, empty metadata request is under way never asks for the topic until its metadata is 5 minutes old: seen on
+  # brokers that answer quickly. One second, instead.
+  sed -i "s/^            'heartbeat_interval_ms': 500,$/&  'metadata_max_age_ms': 1000,/" "$place/source/test/integration/conftest.py"
   (
     cd "$place/source"
     KAFKA_ROOT=$PWD/kafka-root KAFKA_VERSION=${KAFKA_VERSION:-4.3.0} KAFKA_URI=kafka://$BROKER timeout -k 10 900 ../venv/bin/python -m pytest -q -p no:cacheprovider \
